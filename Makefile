@@ -1,0 +1,39 @@
+# make demo: what a user has (.venv, the base package).  make test: what a developer has (.venv-dev).
+PYTHON ?= python3
+# pip's own cache and settings must not need a home directory
+export HOME := $(or $(HOME),$(CURDIR)/.home)
+PIP = -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+.PHONY: demo test check python clean
+
+demo: .venv/ready
+	.venv/bin/timbretree tag examples/ode_to_joy.ogg --explain
+	.venv/bin/timbretree tag examples/ode_to_joy.ogg --format html --out demo-out --force
+	@echo "Open demo-out/ode_to_joy.ogg.html in a browser for the timeline and the attention."
+
+test: .venv-dev/ready
+	.venv-dev/bin/python -m pytest
+
+check: .venv-dev/ready
+	.venv-dev/bin/ruff check .
+	.venv-dev/bin/ruff format --check .
+	.venv-dev/bin/mypy
+
+.venv/ready: pyproject.toml constraints.txt $(shell find src -type f -not -name '*.pyc') | python
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) .
+	touch $@
+
+.venv-dev/ready: pyproject.toml constraints.txt | python
+	$(PYTHON) -m venv .venv-dev
+	.venv-dev/bin/python $(PIP) -e ".[train,render,dev]"
+	touch $@
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "timbretree needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "this Python can't make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+clean:
+	rm -rf .venv .venv-dev .home demo-out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

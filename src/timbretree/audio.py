@@ -1,0 +1,223 @@
+"""The only opener of audio: blocks of mono samples at the wanted rate, from any sound file.
+
+A file is decoded in blocks, so that a ten-hour recording takes no more memory than a short one and
+a small file that unpacks to gigabytes does no harm. What can't be used is refused with a reason
+code; what is damaged on the way is used as far as it goes, and said so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+BLOCK = 1 << 18
+"""Decoded values (frames times channels) held at a time: 1 MiB of float32."""
+LOUDEST = 1e4
+"""A sample beyond this (80 dB over full scale) is damage, not sound."""
+SILENCE = 1e-4
+"""A peak below this (-80 dB full scale) is silence."""
+
+REASONS = {
+    "missing": "there is no such file",
+    "is_folder": "this is a folder; name the files in it",
+    "unreadable": "the file may not be read",
+    "empty": "the file holds no bytes",
+    "not_audio": "this is no audio that timbretree can decode (it reads wav, flac, mp3, ogg, opus, aiff)",
+    "bad_rate": "the sampling rate is not between 2 and 768 kHz",
+    "too_many_channels": "there are more than 64 channels",
+    "too_short": "there is less than 0.1 s of sound",
+    "too_long": "there is more than 48 h of sound; the rest was left out",
+    "truncated": "the file is shorter than its header says",
+    "corrupt": "decoding broke off in the middle",
+    "not_finite": "some samples are no numbers or beyond all bounds; they were taken as silence",
+    "silent": "nothing in this file is louder than -80 dB",
+}
+"""Every reason code with its meaning. The first eight refuse a file; the next four come with
+status partial; ``silent`` comes with status ok."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is taken for audio and how much of it."""
+
+    min_rate: int = 2_000
+    max_rate: int = 768_000
+    max_channels: int = 64
+    min_seconds: float = 0.1
+    max_seconds: float = 48 * 3600.0
+
+
+class AudioError(Exception):
+    """A file that can't be used; ``code`` is one of ``REASONS``."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(REASONS[code] + (f" ({detail})" if detail else ""))
+        self.code = code
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A recording in memory: ``samples`` (T,) float32 mono, ``rate`` in Hz."""
+
+    samples: Samples
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.samples) / self.rate
+
+
+class Window(NamedTuple):
+    """A stretch of a recording: ``samples`` (T,) that begin ``start`` samples into it."""
+
+    start: int
+    samples: Samples
+
+
+class Recording:
+    """An opened sound file, read once from its beginning as mono at ``rate``.
+
+    Use it as a context manager and iterate over it for blocks of float32 samples (T,). Once it has
+    been read to its end, ``seconds`` and ``reason`` tell what was found. Raises AudioError on
+    opening, and on iterating where nothing usable is found.
+    """
+
+    def __init__(self, path: str | Path, *, rate: int, limits: Limits = Limits()) -> None:
+        self.path, self.rate, self.limits = Path(path), rate, limits
+        self.reason: str | None = None
+        """Why the recording is only partly used, or None."""
+        self._file = _open(self.path, limits)
+        self._frames = 0
+
+    @property
+    def seconds(self) -> float:
+        """How much was decoded up to now."""
+        return self._frames / self._file.samplerate
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def __iter__(self) -> Iterator[Samples]:
+        resampler = soxr.ResampleStream(self._file.samplerate, self.rate, 1, dtype="float32")
+        for block in self._decode():
+            yield resampler.resample_chunk(self._usable(_mono(block)))
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        self._conclude()
+
+    def _decode(self) -> Iterator[Samples]:
+        size = BLOCK // self._file.channels
+        end = int(self.limits.max_seconds * self._file.samplerate)
+        while self._frames < end:
+            try:
+                block = self._file.read(min(size, end - self._frames), "float32", always_2d=True)
+            except soundfile.LibsndfileError:
+                self.reason = "corrupt"
+                return
+            if not len(block):
+                return
+            self._frames += len(block)
+            yield block
+        if len(self._file.read(1)):
+            self.reason = "too_long"
+
+    def _usable(self, mono: Samples) -> Samples:
+        if np.abs(mono).max() <= LOUDEST:  # false for nan, too
+            return mono
+        self.reason = "not_finite"  # mended before resampling, which would spread it
+        return np.where(np.abs(mono) <= LOUDEST, mono, np.float32(0.0))
+
+    def _conclude(self) -> None:
+        if self.seconds < self.limits.min_seconds:
+            code = "corrupt" if self.reason == "corrupt" else "too_short"
+            raise AudioError(code, f"{self.seconds:.3f} s were decoded")
+        # the length of an mp3 without an index is an estimate, so allow it a second and 2 %
+        declared = self._file.frames / self._file.samplerate
+        if self.reason is None and self.seconds < 0.98 * declared - 1.0:
+            self.reason = "truncated"
+
+
+def load(path: str | Path, *, rate: int, limits: Limits = Limits()) -> Clip:
+    """Decode a whole file into memory, mono at ``rate`` Hz. Raises AudioError."""
+    with Recording(path, rate=rate, limits=limits) as recording:
+        return Clip(np.concatenate(list(recording)), rate)
+
+
+def resample(clip: Clip, rate: int) -> Clip:
+    """The same clip at another sampling rate, in Hz."""
+    if clip.rate == rate:
+        return clip
+    return Clip(soxr.resample(clip.samples, clip.rate, rate).astype(np.float32, copy=False), rate)
+
+
+def windows(blocks: Iterator[Samples], size: int) -> Iterator[Window]:
+    """Cut blocks of samples into windows of ``size`` samples that together cover every sample.
+
+    They follow each other without a gap. The last one ends where the recording ends, so it may
+    share samples with the one before it; a recording shorter than ``size`` is one short window.
+    """
+    held, start = np.zeros(0, np.float32), 0  # what is not yet covered, and where it begins
+    last = np.zeros(0, np.float32)  # the window before it
+    for block in blocks:
+        held = np.concatenate([held, block])
+        while len(held) >= size:
+            last, held = held[:size], held[size:]
+            yield Window(start, last)
+            start += size
+    if len(held):
+        tail = np.concatenate([last, held])[-size:]
+        yield Window(start + len(held) - len(tail), tail)
+
+
+def _open(path: Path, limits: Limits) -> soundfile.SoundFile:
+    try:
+        if path.is_dir():
+            raise AudioError("is_folder")
+        if path.stat().st_size == 0:
+            raise AudioError("empty")
+        with path.open("rb"):  # libsndfile does not tell "may not" from "is none"
+            pass
+        file = soundfile.SoundFile(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise AudioError("missing") from None
+    except PermissionError:
+        raise AudioError("unreadable") from None
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
+        raise AudioError("not_audio", str(error).partition(": ")[2]) from error
+    try:
+        _check_limits(file, limits)
+    except AudioError:
+        file.close()
+        raise
+    return file
+
+
+def _check_limits(file: soundfile.SoundFile, limits: Limits) -> None:
+    if not limits.min_rate <= file.samplerate <= limits.max_rate:
+        raise AudioError("bad_rate", f"{file.samplerate} Hz")
+    if file.channels > limits.max_channels:
+        raise AudioError("too_many_channels", f"{file.channels}")
+
+
+def _mono(block: Samples) -> Samples:
+    """The mean of the channels; summed by column, which is twenty times quicker than a mean."""
+    mono = block[:, 0].copy()
+    for channel in range(1, block.shape[1]):
+        mono += block[:, channel]
+    return mono / np.float32(block.shape[1])

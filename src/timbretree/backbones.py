@@ -1,0 +1,190 @@
+"""The trunks: log-mel spectrogram in, one embedding a clip out; ``num_features`` is its length."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from timbretree.frontend import SpecAugment
+from timbretree.melspec import CNN14_16K, MN04
+
+
+class Cnn14(nn.Module):
+    """PANNs' Cnn14 (Kong et al., 2020), the base network of the paper.
+
+    (B, frames, 64) to (B, 2048): the embedding after ``fc1`` and ReLU, which is the paper's Z.
+    """
+
+    spec = CNN14_16K
+    num_features = 2048
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bn0 = nn.BatchNorm2d(64)
+        self.spec_augment = SpecAugment()
+        widths = [1, 64, 128, 256, 512, 1024, 2048]
+        self.blocks = nn.ModuleList(
+            _Cnn14Block(before, after) for before, after in zip(widths, widths[1:], strict=False)
+        )
+        self.fc1 = nn.Linear(2048, 2048)
+        nn.init.xavier_uniform_(self.fc1.weight)
+        nn.init.zeros_(self.fc1.bias)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """(B, frames, 64) to (B, 2048); at least 32 frames."""
+        image = mel[:, None]  # (B, 1, frames, 64)
+        image = self.bn0(image.transpose(1, 3)).transpose(1, 3)  # each mel band its own statistics
+        image = self.spec_augment(image)
+        for number, block in enumerate(self.blocks):
+            image = block(image)
+            if number < 5:
+                image = F.avg_pool2d(image, 2)
+            image = F.dropout(image, 0.2, self.training)
+        over_time = image.mean(dim=3)  # (B, 2048, frames / 32)
+        pooled = over_time.amax(dim=2) + over_time.mean(dim=2)
+        pooled = F.dropout(pooled, 0.5, self.training)
+        return F.relu(self.fc1(pooled))
+
+
+class _Cnn14Block(nn.Module):
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, after, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(after)
+        self.bn2 = nn.BatchNorm2d(after)
+        nn.init.xavier_uniform_(self.conv1.weight)
+        nn.init.xavier_uniform_(self.conv2.weight)
+
+    def forward(self, image: Tensor) -> Tensor:
+        image = F.relu(self.bn1(self.conv1(image)))
+        return F.relu(self.bn2(self.conv2(image)))
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of MobileNetV3-Large's table (Howard et al., 2019), before the width factor."""
+
+    kernel: int
+    inside: int
+    after: int
+    squeeze: bool
+    activation: Callable[[], nn.Module]
+    stride: int
+
+
+_TABLE = (
+    _Row(3, 16, 16, False, nn.ReLU, 1),
+    _Row(3, 64, 24, False, nn.ReLU, 2),
+    _Row(3, 72, 24, False, nn.ReLU, 1),
+    _Row(5, 72, 40, True, nn.ReLU, 2),
+    _Row(5, 120, 40, True, nn.ReLU, 1),
+    _Row(5, 120, 40, True, nn.ReLU, 1),
+    _Row(3, 240, 80, False, nn.Hardswish, 2),
+    _Row(3, 200, 80, False, nn.Hardswish, 1),
+    _Row(3, 184, 80, False, nn.Hardswish, 1),
+    _Row(3, 184, 80, False, nn.Hardswish, 1),
+    _Row(3, 480, 112, True, nn.Hardswish, 1),
+    _Row(3, 672, 112, True, nn.Hardswish, 1),
+    _Row(5, 672, 160, True, nn.Hardswish, 2),
+    _Row(5, 960, 160, True, nn.Hardswish, 1),
+    _Row(5, 960, 160, True, nn.Hardswish, 1),
+)
+
+
+class MobileNet(nn.Module):
+    """EfficientAT's mn04 (Schmid et al., 2023): MobileNetV3-Large at 0.4 of its width.
+
+    (B, frames, 128) to (B, 512): the hidden layer of its AudioSet classifier, after Hardswish.
+    """
+
+    spec = MN04
+    num_features = 512
+    width = 0.4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec_augment = SpecAugment(mels=16)
+        before = self._wide(16)
+        layers: list[nn.Module] = [_convolve(1, before, 3, nn.Hardswish, stride=2)]
+        for row in _TABLE:
+            layers.append(
+                _InvertedResidual(before, self._wide(row.inside), self._wide(row.after), row)
+            )
+            before = self._wide(row.after)
+        layers.append(_convolve(before, 6 * before, 1, nn.Hardswish))
+        self.features = nn.Sequential(*layers)
+        self.embed = nn.Linear(6 * before, self.num_features)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """(B, frames, 128) to (B, 512); any number of frames."""
+        image = self.spec_augment(mel[:, None])
+        image = self.features(image.transpose(2, 3))  # (B, 384, 4, frames / 32)
+        embedding = F.hardswish(self.embed(image.mean(dim=(2, 3))))
+        return F.dropout(embedding, 0.2, self.training)
+
+    @classmethod
+    def _wide(cls, channels: int) -> int:
+        return _to_eights(channels * cls.width)
+
+
+class _InvertedResidual(nn.Module):
+    """Widen, filter each channel alone, weigh the channels, narrow; add the input where it fits."""
+
+    def __init__(self, before: int, inside: int, after: int, row: _Row) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        if inside != before:
+            layers.append(_convolve(before, inside, 1, row.activation))
+        layers.append(
+            _convolve(inside, inside, row.kernel, row.activation, stride=row.stride, groups=inside)
+        )
+        if row.squeeze:
+            layers.append(_SqueezeExcitation(inside))
+        layers.append(_convolve(inside, after, 1, nn.Identity))
+        self.block = nn.Sequential(*layers)
+        self.residual = row.stride == 1 and before == after
+
+    def forward(self, image: Tensor) -> Tensor:
+        changed: Tensor = self.block(image)
+        return changed + image if self.residual else changed
+
+
+class _SqueezeExcitation(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(channels, _to_eights(channels // 4))
+        self.fc2 = nn.Linear(_to_eights(channels // 4), channels)
+
+    def forward(self, image: Tensor) -> Tensor:
+        scale = torch.sigmoid(self.fc2(F.relu(self.fc1(image.mean(dim=(2, 3))))))
+        return image * scale[:, :, None, None]
+
+
+def _convolve(
+    before: int,
+    after: int,
+    kernel: int,
+    activation: Callable[[], nn.Module],
+    *,
+    stride: int = 1,
+    groups: int = 1,
+) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(after, eps=1e-3, momentum=0.01),
+        activation(),
+    )
+
+
+def _to_eights(channels: float) -> int:
+    """The nearest multiple of 8, but never below 90 % of what was asked (MobileNet's rule)."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest
+
+
+Backbone = Cnn14 | MobileNet
+BACKBONES = cast("dict[str, Callable[[], Backbone]]", {"cnn14": Cnn14, "mn04": MobileNet})

@@ -1,0 +1,108 @@
+"""Tags: what was heard in one recording, and where the family and its instruments disagree."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timbretree.taxonomy import Taxonomy
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TagScore:
+    """One instrument in one recording."""
+
+    tag: str
+    probability: float
+    present: bool
+
+
+@dataclass(frozen=True)
+class GroupScore:
+    """One family in one recording."""
+
+    group: str
+    probability: float
+    present: bool
+    attention: dict[str, float]
+    """How much the family heeded each tag, summing to 1; empty where the model takes no look at
+    the tags, and where nothing was heard at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class WindowScores:
+    """What was heard between two moments, in seconds."""
+
+    start: float
+    end: float
+    tags: Array
+    """(F,): the probability of each tag."""
+    groups: Array
+    """(C,): the probability of each group."""
+    attention: Array | None
+    """(F, C): columns sum to 1, or None where the model takes no look or heard silence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tags:
+    """What was heard in one recording, or why it could not be heard."""
+
+    file: str
+    model: str
+    taxonomy: Taxonomy
+    status: str = "ok"
+    """ok, partial (some of it was used) or failed (nothing was)."""
+    reason: str | None = None
+    """A code of ``timbretree.audio.REASONS`` where status is not ok; ``silent`` comes with ok."""
+    message: str | None = None
+    """The reason in words."""
+    seconds: float = 0.0
+    """How much was heard."""
+    tags: tuple[TagScore, ...] = ()
+    """One for each tag of the taxonomy, in its order; none where status is failed."""
+    groups: tuple[GroupScore, ...] = ()
+    windows: tuple[WindowScores, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Where a family and its instruments disagree, and what else a reader must know."""
+
+    @property
+    def present(self) -> list[str]:
+        """The tags that play, the most probable first."""
+        heard = [score for score in self.tags if score.present]
+        return [score.tag for score in sorted(heard, key=lambda score: -score.probability)]
+
+
+def disagreements(
+    tree: Taxonomy, tags: tuple[TagScore, ...], groups: tuple[GroupScore, ...]
+) -> Iterator[str]:
+    """Say in words where a family is present without its instruments, or they without it.
+
+    A learned attention may look beyond the family (ResAtt), so both can happen; hiding it would
+    hide either a mistake or a discovery.
+    """
+    by_tag = {score.tag: score for score in tags}
+    for group in groups:
+        below = [by_tag[tag] for tag in tree.below(group.group)]
+        heard = [score for score in below if score.present]
+        name = plain(group.group)
+        if group.present and not heard:
+            likeliest = max(below, key=lambda score: score.probability)
+            yield (
+                f"{name} was heard ({group.probability:.0%}), but no instrument of it clearly "
+                f"enough to be named; the likeliest is {plain(likeliest.tag)} "
+                f"({likeliest.probability:.0%})"
+            )
+        if heard and not group.present:
+            names = " and ".join(f"{plain(score.tag)} ({score.probability:.0%})" for score in heard)
+            yield (
+                f"{names} {'were' if len(heard) > 1 else 'was'} heard, but the family {name} as a "
+                f"whole only at {group.probability:.0%}, below its threshold"
+            )
+
+
+def plain(name: str) -> str:
+    """A name as people write it: mallet percussion."""
+    return name.replace("_", " ")

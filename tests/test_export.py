@@ -1,0 +1,65 @@
+"""From checkpoint to model file: they say the same, or nothing is written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from timbretree.checkpoint import Checkpoint
+from timbretree.export import ExportError, export
+from timbretree.heads import HEADS
+from timbretree.melspec import log_mel
+from timbretree.model import build
+from timbretree.modelfile import ModelFile
+from timbretree.taxonomy import Taxonomy
+
+
+def untrained(backbone: str, head: str, tree: Taxonomy) -> Checkpoint:
+    torch.manual_seed(0)
+    net = build(backbone, head, tree)
+    with torch.no_grad():  # away from the flat start, so that a difference would show
+        for parameter in net.head.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    tags, groups = (0.4,) * len(tree.tags), (0.6,) * len(tree.groups)
+    return Checkpoint(net, backbone, head, tree, tags, groups)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_onnx_runtime_says_what_torch_says(tmp_path: Path, head: str) -> None:
+    tree = Taxonomy.load("hornbostel_sachs" if head == "topdown" else "tone7")
+    checkpoint = untrained("mn04", head, tree)
+    path = tmp_path / "model.onnx"
+    assert export(checkpoint, path, name="n", licence="l", provenance="p") <= 1e-4
+    model = ModelFile(path)
+    assert model.info.taxonomy == tree
+    assert model.info.tag_thresholds == (0.4,) * 20
+    samples = np.random.default_rng(1).normal(0, 0.1, (3, 64_000)).astype("f4")
+    mel = np.stack([log_mel(each, model.info.melspec) for each in samples])
+    with torch.inference_mode():
+        wanted = checkpoint.net.eval()(torch.from_numpy(samples))
+    for ours, theirs in zip(wanted, model.run(mel), strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-4)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_weights_that_are_not_finite_are_not_exported(tmp_path: Path) -> None:
+    checkpoint = untrained("mn04", "gmp", Taxonomy.load("tone7"))
+    with torch.no_grad():
+        checkpoint.net.head.fine.bias[3] = float("nan")
+    with pytest.raises(ExportError, match="not all finite"):
+        export(checkpoint, tmp_path / "model.onnx", name="n", licence="l", provenance="p")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_difference_stops_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from timbretree import export as room
+
+    monkeypatch.setattr(room, "_difference", lambda net, file: 2e-4)
+    (tmp_path / "model.onnx").write_text("what was there before")
+    with pytest.raises(ExportError, match=r"differ by 2\.0e-04"):
+        export(untrained("mn04", "gmp", Taxonomy.load("tone7")), tmp_path / "model.onnx",
+               name="n", licence="l", provenance="p")  # fmt: skip
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there before"]

@@ -1,0 +1,173 @@
+"""Model files: what is wrong with one is said, and nothing wrong is run."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from timbretree.modelfile import KEY, SHIPPED, ModelFile, ModelFileError, ModelInfo, read_info
+from timbretree.onnxbytes import MalformedError, OnnxBytes
+from timbretree.taxonomy import Taxonomy
+
+Change = Callable[[onnx.ModelProto], None]
+
+
+def changed(folder: Path, change: Change) -> Path:
+    """The shipped model file with something else in it."""
+    model = onnx.load(SHIPPED)
+    change(model)
+    onnx.save(model, folder / "changed.onnx")
+    return folder / "changed.onnx"
+
+
+def metadata(**other: object) -> Change:
+    """Replace entries of the metadata."""
+
+    def change(model: onnx.ModelProto) -> None:
+        entry = next(each for each in model.metadata_props if each.key == KEY)
+        entry.value = json.dumps(json.loads(entry.value) | other)
+
+    return change
+
+
+def test_the_shipped_model_opens_and_runs() -> None:
+    model = ModelFile(SHIPPED)
+    heard = model.run(np.zeros((2, 1000, 128), np.float32))
+    assert heard.fine.shape == (2, 20)
+    assert heard.coarse.shape == (2, 7)
+    assert heard.attention.shape == (2, 20, 7)
+    np.testing.assert_allclose(heard.attention.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(
+        np.einsum("bfc,bf->bc", heard.attention, heard.fine), heard.coarse, atol=1e-5
+    )
+
+
+def test_the_shipped_model_is_small_and_says_what_it_is() -> None:
+    info = read_info(SHIPPED)
+    assert SHIPPED.stat().st_size < 6_000_000
+    assert info == ModelFile(SHIPPED).info
+    assert info.taxonomy == Taxonomy.load("tone7")
+    assert len(info.provenance) > 100
+    assert "MIT" in info.licence
+    assert info.scores
+    assert (SHIPPED.parent / "first.LICENSES.txt").exists()
+
+
+def test_metadata_round_trip() -> None:
+    info = dataclasses.replace(read_info(SHIPPED), scores={"mAP": 0.5}, name="Ü")
+    assert ModelInfo.from_json(info.to_json()) == info
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (metadata(schema=99), "schema is 99"),
+        (metadata(schema=None), "schema is None"),
+        (metadata(tag_thresholds=[0.5] * 19), "20 tags but there are 19 thresholds"),
+        (metadata(group_thresholds=[1.5] * 7), "threshold of its groups is not between 0 and 1"),
+        (metadata(group_thresholds=[float("nan")] * 7), "not between 0 and 1"),
+        (metadata(seconds=0), "windows last 0"),
+        (metadata(melspec={"rate": 1}), "ill-formed"),
+        (metadata(surprise=1), "ill-formed"),
+        (metadata(taxonomy={"groups": {"a": ["b"], "b": ["a"]}}), "taxonomy is wrong"),
+        (
+            metadata(taxonomy=Taxonomy.load("strings6").to_dict(), group_thresholds=[0.5] * 6),
+            r"asks for coarse of shape \[6\], its network gives \[7\]",
+        ),
+        (
+            metadata(taxonomy={"groups": {"a": ["x"]}}, tag_thresholds=[0], group_thresholds=[0]),
+            r"asks for fine of shape \[1\]",
+        ),
+        (lambda model: model.ClearField("metadata_props"), "no 'timbretree' metadata"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_a_reason(tmp_path: Path, change: Change, said: str) -> None:
+    path = changed(tmp_path, change)
+    with pytest.raises(ModelFileError, match=said) as caught:
+        ModelFile(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("raw", [True, False])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, bad: float, raw: bool) -> None:
+    def spoil(model: onnx.ModelProto) -> None:
+        tensor = max(model.graph.initializer, key=lambda each: int(np.prod(each.dims)))
+        values = numpy_helper.to_array(tensor).copy()
+        values.flat[7] = bad
+        name = tensor.name
+        if raw:
+            tensor.CopyFrom(numpy_helper.from_array(values, name))
+        else:
+            tensor.CopyFrom(onnx.helper.make_tensor(name, 1, values.shape, values.ravel()))
+
+    with pytest.raises(ModelFileError, match="not all finite"):
+        ModelFile(changed(tmp_path, spoil))
+
+
+def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
+    model = onnx.load(SHIPPED)
+    path = tmp_path / "outside.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    with pytest.raises(ModelFileError, match="in another file"):
+        ModelFile(path)
+
+
+def test_another_input_is_refused(tmp_path: Path) -> None:
+    def widen(model: onnx.ModelProto) -> None:
+        entry = next(each for each in model.metadata_props if each.key == KEY)
+        data = json.loads(entry.value)
+        data["melspec"]["mels"] = 64
+        entry.value = json.dumps(data)
+
+    with pytest.raises(ModelFileError, match=r"expected one input mel \(clips, frames, 64\)"):
+        ModelFile(changed(tmp_path, widen))
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, 5000, -1])
+def test_a_cut_file_is_refused(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(SHIPPED.read_bytes()[:keep])
+    with pytest.raises(ModelFileError, match="no model file that can be used"):
+        ModelFile(path)
+
+
+def test_no_file_and_no_model(tmp_path: Path) -> None:
+    (tmp_path / "text.onnx").write_text("hello " * 100)
+    with pytest.raises(ModelFileError, match="No such file"):
+        ModelFile(tmp_path / "nowhere.onnx")
+    for path in (tmp_path / "text.onnx", Path(__file__)):
+        with pytest.raises(ModelFileError, match="no model file"):
+            ModelFile(path)
+        with pytest.raises(ModelFileError, match="no model file"):
+            read_info(path)
+
+
+def test_weights_are_read_as_the_onnx_package_reads_them() -> None:
+    ours = dict(OnnxBytes(SHIPPED.read_bytes()).weights())
+    theirs = {
+        each.name: numpy_helper.to_array(each)
+        for each in onnx.load(SHIPPED).graph.initializer
+        if each.data_type == onnx.TensorProto.FLOAT
+    }
+    assert ours.keys() == theirs.keys()
+    assert sum(each.size for each in ours.values()) > 700_000
+    for name, values in theirs.items():
+        np.testing.assert_array_equal(ours[name], values.ravel())
+
+
+def test_random_bytes_never_crash_the_reader() -> None:
+    rng = np.random.default_rng(0)
+    whole = bytearray(SHIPPED.read_bytes())
+    for _ in range(30):
+        for position in rng.integers(0, 400, 8):
+            whole[position] = rng.integers(256)
+        try:
+            OnnxBytes(bytes(whole)).metadata()
+        except MalformedError:
+            pass

@@ -1,0 +1,529 @@
+"""The writers: exact text, one line of JSON, and a page that keeps still whatever a file is called."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from timbretree.tags import GroupScore, Tags, TagScore, WindowScores, disagreements
+from timbretree.taxonomy import Taxonomy
+from timbretree.writers import WRITERS
+from timbretree.writers.columns import COLUMNS, clip, pad, width, wrap
+from timbretree.writers.outline import binned, ticks
+from timbretree.writers.words import NO_LOOK, clock, headline, shown, why
+
+HOSTILE = "<script>alert('x')</script>\"&\x1b[31m\n\u202e\udcff.flac"
+DEEP = Taxonomy.load("hornbostel_sachs")
+LONG = Taxonomy.from_dict({"groups": {"g" * 90: ["t" * 120, "琴" * 60, "long word " * 20]}})
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+def hear(
+    tree: Taxonomy, count: int, *, playing: tuple[str, ...] = (), look: bool = True, **rest: object
+) -> Tags:
+    """Tags of ``count`` windows of 10 s in which ``playing`` are heard at 90% and others at 2%."""
+    fine = np.array([0.9 if tag in playing else 0.02 for tag in tree.tags], np.float32)
+    even = fine[:, None] * tree.members + 1e-6
+    attention = (even / even.sum(axis=0)).astype(np.float32)  # (F, C)
+    coarse = attention.T @ fine
+    windows = tuple(
+        WindowScores(10.0 * w, 10.0 * w + 10, fine, coarse, attention if look else None)
+        for w in range(count)
+    )
+    tags = tuple(
+        TagScore(tag, float(p), bool(p > 0.5)) for tag, p in zip(tree.tags, fine, strict=True)
+    )
+    groups = tuple(
+        GroupScore(
+            group,
+            float(coarse[c]),
+            bool(coarse[c] > 0.4),
+            dict(zip(tree.tags, attention[:, c].tolist(), strict=True)) if look else {},
+        )
+        for c, group in enumerate(tree.groups)
+    )
+    base = Tags(
+        "song.flac", "tiny", tree, seconds=10.0 * count, tags=tags, groups=groups, windows=windows
+    )
+    return replace(base, **rest)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def trio() -> Tags:
+    """Two families, three windows; the keyboard passes over its piano, as in Fig. 4 of the paper."""
+    tree = Taxonomy.from_dict(
+        {
+            "name": "duo",
+            "groups": {
+                "woodwind": ["flute", "clarinet"],
+                "keyboard": ["piano", "organ"],
+                "plucked_strings": ["banjo", "guitar"],
+            },
+        }
+    )
+    tags = tuple(
+        TagScore(tag, probability, probability > 0.4)
+        for tag, probability in zip(tree.tags, (0.75, 0.5, 0.83, 0.06, 0.01, 0.02), strict=True)
+    )
+    looks = (
+        (0.62, 0.20, 0.12, 0.02, 0.02, 0.02),
+        (0.10, 0.05, 0.02, 0.70, 0.05, 0.08),
+        (0.10, 0.10, 0.10, 0.10, 0.30, 0.30),
+    )
+    groups = tuple(
+        GroupScore(group, probability, probability > 0.5, dict(zip(tree.tags, look, strict=True)))
+        for group, probability, look in zip(tree.groups, (0.66, 0.12, 0.03), looks, strict=True)
+    )
+    heard = (
+        (0.75, 0.30, 0.83, 0.06, 0.01, 0.02),
+        (0.10, 0.50, 0.60, 0.00, 0.01, 0.01),
+        (0.01, 0.20, 0.83, 0.00, 0.00, 0.00),
+    )
+    windows = tuple(
+        WindowScores(
+            10.0 * w,
+            min(10.0 * w + 10, 28.4),
+            np.array(row, np.float32),
+            np.array((0.66, 0.12, 0.03), np.float32),
+            np.array(looks, np.float32).T,
+        )
+        for w, row in enumerate(heard)
+    )
+    return Tags(
+        file="live/trio.mp3",
+        model="tiny",
+        taxonomy=tree,
+        seconds=28.4,
+        tags=tags,
+        groups=groups,
+        windows=windows,
+        notes=tuple(disagreements(tree, tags, groups)),
+    )
+
+
+def failed(**rest: object) -> Tags:
+    base = Tags("gone.wav", "tiny", DEEP, "failed", "missing", "there is no such file")
+    return replace(base, **rest)  # type: ignore[arg-type]
+
+
+def silent() -> Tags:
+    tree = Taxonomy.load("tone7")
+    nothing = np.zeros(len(tree.tags), np.float32), np.zeros(len(tree.groups), np.float32)
+    return Tags(
+        "hush.wav",
+        "tiny",
+        tree,
+        reason="silent",
+        message="nothing in this file is louder than -80 dB",
+        seconds=20.0,
+        tags=tuple(TagScore(tag, 0.0, False) for tag in tree.tags),
+        groups=tuple(GroupScore(group, 0.0, False, {}) for group in tree.groups),
+        windows=tuple(WindowScores(10.0 * w, 10.0 * w + 10, *nothing, None) for w in range(2)),
+    )
+
+
+def every_kind() -> dict[str, Tags]:
+    tone = Taxonomy.load("tone7")
+    noisy = {"file": HOSTILE, "notes": ("<b>note</b> & " + "x" * 200,), "model": "<i>"}
+    return {
+        "one window": hear(tone, 1, playing=("flute",)),
+        "400 windows": hear(tone, 400, playing=("flute", "piano", "mallet_percussion")),
+        "all playing": hear(tone, 30, playing=tone.tags),
+        "nothing playing": hear(tone, 3),
+        "deep": hear(DEEP, 3, playing=("clarinet", "piano")),
+        "long names": hear(LONG, 90, playing=LONG.tags, **noisy),
+        "no look": hear(tone, 3, playing=("drums",), look=False),
+        "partial": hear(tone, 2, status="partial", reason="corrupt", message="it broke off"),
+        "silent": silent(),
+        "failed": failed(),
+        "failed, hostile": failed(file=HOSTILE, message="word " * 60),
+        "in memory": hear(tone, 2, playing=("flute",), file=""),
+    }
+
+
+KINDS = every_kind()
+every = pytest.mark.parametrize("kind", KINDS)
+either = pytest.mark.parametrize("explain", [False, True])
+
+
+@every
+@either
+@pytest.mark.parametrize("format", WRITERS)
+def test_every_writer_writes_everything(kind: str, explain: bool, format: str) -> None:
+    written = WRITERS[format].write(KINDS[kind], explain)
+    assert written.encode("utf-8").endswith(b"\n")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", written)
+
+
+def test_the_table_of_writers_is_light() -> None:
+    code = "import sys, timbretree.writers; print('numpy' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "False\n"
+    assert {name: writer.suffix for name, writer in WRITERS.items()} == {
+        "text": ".txt",
+        "json": ".json",
+        "html": ".html",
+    }
+
+
+# text
+
+TRIO = """\
+live/trio.mp3
+0:28, model tiny
+
+● woodwind         ██████████████████▌           66%
+  ● flute          █████████████████████         75%
+  ● clarinet       ██████████████                50%
+○ keyboard         ░░░                           12%
+  ● piano          ███████████████████████▎      83%
+  ○ organ          ░░                             6%
+○ plucked strings  ░                              3%
+  … banjo, guitar below 5%
+
+when
+  flute     ████████░░░░░░░░········
+  clarinet  ▒▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓░░░░░░░░
+  piano     ████████▓▓▓▓▓▓▓▓████████
+            0:00    0:10    0:20
+  · below 5%   ░ from 5%   ▒ from 25%   ▓ from 50%   █ from 75%
+"""
+WHY = """
+why
+  woodwind was heard through flute (62% of its attention), clarinet (20%) and,
+    beyond the family, piano (12%)
+  keyboard was not heard (12%): piano, heard at 83%, was given little attention
+    (2%)
+"""
+NOTE = """
+note: piano (83%) was heard, but the family keyboard as a whole only at 12%,
+      below its threshold
+"""
+
+
+def test_text_to_the_letter(trio: Tags) -> None:
+    assert WRITERS["text"].write(trio, False) == TRIO + NOTE
+    assert WRITERS["text"].write(trio, True) == TRIO + WHY + NOTE
+
+
+@every
+@either
+def test_text_stays_within_80_columns(kind: str, explain: bool) -> None:
+    lines = WRITERS["text"].write(KINDS[kind], explain).splitlines()
+    assert [line for line in lines if width(line) > COLUMNS or line != line.rstrip()] == []
+
+
+def test_text_columns_are_aligned_at_any_depth() -> None:
+    lines = WRITERS["text"].write(KINDS["deep"], False).split("\n\n")[1].splitlines()
+    rows = [line for line in lines if "…" not in line]
+    assert len({line.index("%") for line in rows}) == 1
+    assert "    ● clarinet" in "\n".join(rows), "a tag two levels down is indented twice"
+
+
+def test_text_folds_what_is_faint_and_shows_all_of_a_family_that_was_heard() -> None:
+    text = WRITERS["text"].write(KINDS["deep"], False)
+    assert "    ○ saxophone" in text, "reeds were heard, so all reeds are shown"
+    assert "  … drums below 5%" in text
+    assert "○ membranophones" in text
+
+
+def test_text_timeline_keeps_a_solo_when_windows_are_binned() -> None:
+    tags = hear(Taxonomy.load("tone7"), 400, playing=("flute",))
+    solo = tags.windows[0].tags.copy()
+    quiet = replace(tags.windows[0], tags=np.zeros_like(solo))
+    windows = [replace(quiet, start=w.start, end=w.end) for w in tags.windows]
+    windows[237] = tags.windows[237]
+    lines = WRITERS["text"].write(replace(tags, windows=tuple(windows)), False).splitlines()
+    row = next(line for line in lines[lines.index("when") :] if line.startswith("  flute"))
+    cells = row.removeprefix("  flute  ")
+    assert cells.count("█") == 1
+    assert cells.index("█") == 237 * len(cells) // 400
+
+
+def test_text_has_no_timeline_of_one_window() -> None:
+    assert "\nwhen\n" not in WRITERS["text"].write(KINDS["one window"], False)
+    assert "\nwhen\n" in WRITERS["text"].write(KINDS["400 windows"], False)
+
+
+def test_text_says_what_went_wrong() -> None:
+    write = WRITERS["text"].write
+    assert write(failed(), True) == "gone.wav\nfailed (missing): there is no such file\n"
+    assert "\npartial (corrupt): it broke off\n\n○ woodwind" in write(KINDS["partial"], False)
+    assert write(silent(), True) == (
+        "hush.wav\n0:20, model tiny\n"
+        "nothing heard (silent): nothing in this file is louder than -80 dB\n"
+    )
+    assert " ".join(write(KINDS["no look"], True).split()).count(NO_LOOK) == 1
+
+
+# words
+
+
+def test_why_names_strangers_as_strangers(trio: Tags) -> None:
+    look = dict.fromkeys(trio.taxonomy.tags, 0.0) | {"piano": 0.9, "organ": 0.1}
+    groups = (replace(trio.groups[0], attention=look),)
+    assert list(why(replace(trio, groups=groups))) == [
+        "woodwind was heard through instruments beyond the family: piano (90% of its attention), "
+        "organ (10%); flute, heard at 75%, was given little attention (0%); clarinet, heard at "
+        "50%, was given little attention (0%)"
+    ]
+
+
+def test_why_is_not_heard_through_what_was_not_heard(trio: Tags) -> None:
+    look = dict.fromkeys(trio.taxonomy.tags, 0.1) | {"banjo": 0.5}  # banjo itself is at 1%
+    said = next(why(replace(trio, groups=(replace(trio.groups[0], attention=look),))))
+    assert "banjo" not in said
+
+
+def test_headline_says_it_in_one_sentence(trio: Tags) -> None:
+    assert headline(trio) == "Piano, flute and clarinet were heard."
+    assert headline(KINDS["one window"]) == "Flute was heard."
+    assert headline(KINDS["no look"]) == "Drums were heard."
+    assert headline(KINDS["all playing"]).endswith(" and 15 other instruments were heard.")
+    assert headline(hear(DEEP, 1)) == "No instrument was heard clearly enough to be named."
+    only = replace(trio, tags=tuple(replace(score, present=False) for score in trio.tags))
+    assert headline(only) == "Woodwind was heard, but no single instrument clearly enough."
+    assert headline(failed()) == "This file could not be heard."
+    assert headline(silent()) == "There is nothing to hear in this file."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0:00"), (59.6, "1:00"), (185, "3:05"), (3600, "1:00:00")]
+)
+def test_clock(seconds: float, said: str) -> None:
+    assert clock(seconds) == said
+
+
+def test_names_are_shown_so_that_a_terminal_does_not_obey_them() -> None:
+    assert shown("a\x1b[31m\n\u202e\udcff") == "a\\x1b[31m\\n\\u202e\\udcff"
+    assert shown("Dvořák – Op. 90 「琴」") == "Dvořák – Op. 90 「琴」"
+
+
+def test_columns() -> None:
+    assert width("琴a\u0301") == 3
+    assert clip("琴琴琴", 4) == "琴…"
+    assert pad("琴", 4) == "琴  "
+    assert wrap("a" * 100, first="> ", rest="  ") == ["> " + "a" * 78, "  " + "a" * 22]
+
+
+def test_ticks_are_round_and_few() -> None:
+    assert ticks(28, 5) == [0, 10, 20]
+    assert ticks(0.4, 5) == [0]
+    for end in (1, 7, 61, 599, 3600, 48 * 3600):
+        assert 1 <= len(ticks(end, 5)) <= 6
+
+
+def test_bins_cover_everything_once() -> None:
+    windows = KINDS["400 windows"].windows
+    bins = binned(windows, 67)
+    assert len(bins) == 67
+    assert (bins[0].start, bins[-1].end) == (0.0, 4000.0)
+    assert all(left.end == right.start for left, right in zip(bins, bins[1:], strict=False))
+    assert [cell.start for cell in binned(windows, 1000)] == [w.start for w in windows]
+
+
+# JSON
+
+KEYS = "file status reason message seconds model taxonomy tags groups windows notes".split()
+
+
+@every
+@either
+def test_json_is_one_line_with_the_promised_keys(kind: str, explain: bool) -> None:
+    tags = KINDS[kind]
+    written = WRITERS["json"].write(tags, explain)
+    assert len(written.splitlines()) == 1
+    data = json.loads(written)
+    assert list(data) == KEYS
+    assert data["file"] == tags.file
+    assert [list(row) for row in data["tags"]] == [["tag", "probability", "present"]] * len(
+        tags.tags
+    )
+    assert [row["group"] for row in data["groups"]] == [score.group for score in tags.groups]
+    assert len(data["windows"]) == len(tags.windows)
+    keys = ["start", "end", "tags", "groups"] + ["attention"] * explain
+    assert all(list(window) == keys for window in data["windows"])
+
+
+def test_json_round_trip(trio: Tags) -> None:
+    data = json.loads(WRITERS["json"].write(trio, True))
+    assert data["seconds"] == 28.4
+    assert data["taxonomy"] == "duo"
+    assert data["tags"][2] == {"tag": "piano", "probability": 0.83, "present": True}
+    assert data["groups"][0]["attention"] == trio.groups[0].attention
+    assert data["windows"][1]["tags"] == dict(
+        zip(trio.taxonomy.tags, (0.1, 0.5, 0.6, 0.0, 0.01, 0.01), strict=True)
+    )
+    assert data["windows"][2]["end"] == 28.4
+    assert data["windows"][0]["attention"]["keyboard"]["organ"] == 0.7
+    assert data["notes"] == list(trio.notes)
+
+
+def test_json_rounds_and_refuses_what_is_no_number(trio: Tags) -> None:
+    odd = replace(trio, seconds=1 / 3, tags=(TagScore("flute", 2 / 3, True),))
+    data = json.loads(WRITERS["json"].write(odd, False))
+    assert (data["seconds"], data["tags"][0]["probability"]) == (0.333, 0.6667)
+    with pytest.raises(ValueError, match="Out of range float"):
+        WRITERS["json"].write(replace(trio, seconds=float("nan")), False)
+
+
+def test_json_of_a_model_without_a_look_has_no_attention() -> None:
+    data = json.loads(WRITERS["json"].write(KINDS["no look"], True))
+    assert all(window["attention"] is None for window in data["windows"])
+    assert all(group["attention"] == {} for group in data["groups"])
+
+
+@pytest.mark.parametrize("file", ["caf\udce9.wav", "a\u2028b.wav", "a\x85b.wav", "a\nb.wav"])
+def test_json_keeps_any_file_name(file: str) -> None:
+    written = WRITERS["json"].write(failed(file=file), False)
+    assert json.loads(written.encode("utf-8"))["file"] == file
+    assert len(written.splitlines()) == 1
+    assert "Dvořák" in WRITERS["json"].write(failed(file="Dvořák.wav"), False)
+
+
+# HTML
+
+
+class Page(HTMLParser):
+    """Reads a page, insisting that every element is closed where it should be."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == [], "left open"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> out of place"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+    def count(self, tag: str, **attributes: str) -> int:
+        wanted = attributes.items()
+        return sum(name == tag and wanted <= found.items() for name, found in self.elements)
+
+
+@every
+@either
+def test_html_is_balanced_and_loads_and_runs_nothing(kind: str, explain: bool) -> None:
+    written = WRITERS["html"].write(KINDS[kind], explain)
+    page = Page(written)
+    assert {tag for tag, _ in page.elements}.isdisjoint(
+        {"script", "img", "link", "iframe", "b", "a"}
+    )
+    attributes = {name for _, found in page.elements for name in found}
+    assert attributes.isdisjoint({"src", "href", "srcset", "action"})
+    assert not [name for name in attributes if name.startswith("on")]
+    assert not re.search(r"https?:|url\(|@import", written)
+    ids = [found["id"] for _, found in page.elements if "id" in found]
+    assert len(ids) == len(set(ids))
+
+
+def test_html_shows_hostile_names_as_they_are() -> None:
+    page = Page(WRITERS["html"].write(KINDS["failed, hostile"], False))
+    assert shown(HOSTILE) in page.text
+    page = Page(WRITERS["html"].write(KINDS["long names"], True))
+    assert "<b>note</b> & xxx" in page.text
+    tree = Taxonomy.from_dict({"groups": {'"><script>': ['"><img src=x>', "<td>"]}})
+    page = Page(WRITERS["html"].write(hear(tree, 3, playing=tree.tags), True))
+    assert page.count("script") == page.count("img") == 0
+    assert page.text.count('"><img src=x>') > 3
+
+
+def test_html_tells_what_is_present_by_more_than_colour(trio: Tags) -> None:
+    page = Page(WRITERS["html"].write(trio, False))
+    assert "Piano, flute and clarinet were heard." in page.text
+    assert page.count("div", **{"class": "row heard"}) == 4
+    assert page.count("div", **{"class": "row unheard"}) == 5
+    assert "●piano, heard83%" in page.text
+    assert "○organ, not heard6%" in page.text
+    assert "Piano (83%) was heard, but the family keyboard" in page.text
+
+
+def test_html_timeline_has_a_cell_a_window(trio: Tags) -> None:
+    page = Page(WRITERS["html"].write(trio, False))
+    # woodwind, flute, clarinet, keyboard, piano; folded: keyboard, organ, strings, banjo, guitar
+    assert page.count("div", **{"class": "lane"}) == 10
+    assert page.count("i", title="0:00–0:10: 83%") == 1
+    assert "3 more instruments below 10%" in page.text
+    label = "piano: 83% from 0:00, 60% from 0:10, 83% from 0:20"
+    assert page.count("div", **{"aria-label": label}) == 1
+    assert page.count("table", **{"class": "timeline"}) == 2
+    assert "When" not in Page(WRITERS["html"].write(KINDS["one window"], False)).text
+
+
+def test_html_of_two_days_stays_small() -> None:
+    tags = hear(Taxonomy.load("tone7"), 17_280, playing=("flute",))
+    written = WRITERS["html"].write(tags, False)
+    assert len(written) < 1_000_000
+    assert "the most probable of the windows it covers" in written
+
+
+def test_html_attention_map_is_that_of_figure_4(trio: Tags) -> None:
+    page = Page(WRITERS["html"].write(trio, True))
+    assert page.count("table", **{"class": "attention"}) == 1
+    cells = page.count("td", **{"class": "own"})
+    assert cells == 6, "each tag is framed in the column of its family"
+    assert page.count("td", **{"class": "own", "style": "--p:0.62"}) == 1
+    assert "Woodwind was heard through flute (62% of its attention), clarinet (20%)" in page.text
+    assert "piano, heard at 83%, was given little attention (2%)." in page.text
+    assert any(tag == "details" and "open" in found for tag, found in page.elements)
+    folded = Page(WRITERS["html"].write(trio, False))
+    assert not any(tag == "details" and "open" in found for tag, found in folded.elements)
+
+
+def test_html_frames_a_tag_in_every_group_above_it() -> None:
+    page = Page(WRITERS["html"].write(KINDS["deep"], True))
+    own = sum("own" == found.get("class") for tag, found in page.elements if tag == "td")
+    assert own == DEEP.members.sum()
+
+
+def test_html_without_a_look_or_a_sound_says_so() -> None:
+    page = Page(WRITERS["html"].write(KINDS["no look"], True))
+    assert page.count("table", **{"class": "attention"}) == 0
+    assert "This model takes no look" in page.text
+    page = Page(WRITERS["html"].write(silent(), True))
+    assert page.count("section") == 0
+    assert "Silence. Nothing in this file is louder than -80 dB. silent" in page.text
+    page = Page(WRITERS["html"].write(failed(), True))
+    assert page.count("section") == 0
+    assert "Not heard. There is no such file. missing" in page.text
+    page = Page(WRITERS["html"].write(KINDS["partial"], True))
+    assert page.count("section") == 3
+    assert "Heard in part. It broke off. corrupt" in page.text
+
+
+def test_no_file_of_the_room_is_named_like_a_library() -> None:
+    room = Path(sys.modules["timbretree.writers"].__file__ or "").parent
+    names = {path.stem for path in room.glob("*.py")} - {"__init__"}
+    assert names.isdisjoint(sys.stdlib_module_names)
+    longest = max(
+        (node.end_lineno or 0) - node.lineno
+        for path in room.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    )
+    assert longest < 60
