@@ -1,5 +1,6 @@
 """Model files: what is wrong with one is said, and nothing wrong is run."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable
@@ -167,7 +168,5 @@ def test_random_bytes_never_crash_the_reader() -> None:
     for _ in range(30):
         for position in rng.integers(0, 400, 8):
             whole[position] = rng.integers(256)
-        try:
+        with contextlib.suppress(MalformedError):
             OnnxBytes(bytes(whole)).metadata()
-        except MalformedError:
-            pass

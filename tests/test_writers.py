@@ -1,4 +1,4 @@
-"""The writers: exact text, one line of JSON, and a page that keeps still whatever a file is called."""
+"""The writers: exact text, one line of JSON, and a page that is safe whatever a file is called."""
 
 import ast
 import json
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def hear(
 
 @pytest.fixture
 def trio() -> Tags:
-    """Two families, three windows; the keyboard passes over its piano, as in Fig. 4 of the paper."""
+    """Three families, three windows; the keyboard passes over its piano, as in Fig. 4."""
     tree = Taxonomy.from_dict(
         {
             "name": "duo",
@@ -327,13 +328,14 @@ def test_bins_cover_everything_once() -> None:
     bins = binned(windows, 67)
     assert len(bins) == 67
     assert (bins[0].start, bins[-1].end) == (0.0, 4000.0)
-    assert all(left.end == right.start for left, right in zip(bins, bins[1:], strict=False))
+    assert all(left.end == right.start for left, right in pairwise(bins))
     assert [cell.start for cell in binned(windows, 1000)] == [w.start for w in windows]
 
 
 # JSON
 
-KEYS = "file status reason message seconds model taxonomy tags groups windows notes".split()
+KEYS = ["file", "status", "reason", "message", "seconds", "model", "taxonomy"]
+KEYS += ["tags", "groups", "windows", "notes"]
 
 
 @every
@@ -497,7 +499,7 @@ def test_html_attention_map_is_that_of_figure_4(trio: Tags) -> None:
 
 def test_html_frames_a_tag_in_every_group_above_it() -> None:
     page = Page(WRITERS["html"].write(KINDS["deep"], True))
-    own = sum("own" == found.get("class") for tag, found in page.elements if tag == "td")
+    own = sum(found.get("class") == "own" for tag, found in page.elements if tag == "td")
     assert own == DEEP.members.sum()
 
 

@@ -30,7 +30,7 @@ REASONS = {
     "is_folder": "this is a folder; name the files in it",
     "unreadable": "the file may not be read",
     "empty": "the file holds no bytes",
-    "not_audio": "this is no audio that timbretree can decode (it reads wav, flac, mp3, ogg, opus, aiff)",
+    "not_audio": "this is no audio that can be decoded here (wav, flac, mp3, ogg, opus, aiff can)",
     "bad_rate": "the sampling rate is not between 2 and 768 kHz",
     "too_many_channels": "there are more than 64 channels",
     "too_short": "there is less than 0.1 s of sound",
@@ -101,7 +101,7 @@ class Recording:
     @property
     def seconds(self) -> float:
         """How much was decoded up to now."""
-        return self._frames / self._file.samplerate
+        return self._frames / int(self._file.samplerate)
 
     def __enter__(self) -> Self:
         return self

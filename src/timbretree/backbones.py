@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -27,7 +28,7 @@ class Cnn14(nn.Module):
         self.spec_augment = SpecAugment()
         widths = [1, 64, 128, 256, 512, 1024, 2048]
         self.blocks = nn.ModuleList(
-            _Cnn14Block(before, after) for before, after in zip(widths, widths[1:], strict=False)
+            _Cnn14Block(before, after) for before, after in pairwise(widths)
         )
         self.fc1 = nn.Linear(2048, 2048)
         nn.init.xavier_uniform_(self.fc1.weight)

@@ -124,7 +124,7 @@ def _beginning(file: Path, rate: int, length: int) -> NDArray[np.float32]:
 
 
 def _describe(annotations: Annotations, rate: int, seconds: float) -> str:
-    """A hash that changes whenever a file, its size or its time does, or the rate, or the length."""
+    """A hash that changes with each file, its size and its time, with the rate and the length."""
     digest = hashlib.sha256(f"{rate} {seconds}".encode())
     for file in annotations.files:
         status = file.stat() if file.exists() else None

@@ -89,7 +89,8 @@ def _write(net: InstrumentNet, info: ModelInfo, path: Path) -> None:
         warnings.simplefilter("ignore")  # the exporter's own, about itself
         program = torch.onnx.export(
             _Listening(net), (mel,), dynamo=True, verbose=False, external_data=False,
-            input_names=["mel"], output_names=outputs, dynamic_shapes={"mel": {0: clips, 1: frames}},
+            input_names=["mel"], output_names=outputs,
+            dynamic_shapes={"mel": {0: clips, 1: frames}},
         )  # fmt: skip
     assert program is not None
     model = program.model_proto

@@ -135,7 +135,8 @@ class ResAtt(BottomUp):
 
     def look(self, embedding: Tensor, fine: Tensor) -> Tensor:
         """Softmax over the tags of a reshaped linear layer."""
-        return self.attention(embedding).view(-1, *self.members.shape).softmax(dim=1)
+        scores: Tensor = self.attention(embedding)  # (B, F * C)
+        return scores.view(-1, *self.members.shape).softmax(dim=1)
 
 
 def _linear(before: int, after: int) -> nn.Linear:

@@ -75,15 +75,14 @@ def log_mel(samples: Array, spec: MelSpec) -> Array:
         raise ValueError(
             f"log_mel expects mono samples (T,), T >= {spec.shortest}, got shape {samples.shape}"
         )
-    samples = samples.astype(spec.precision, copy=False)
+    wave: Numbers = samples.astype(spec.precision, copy=False)
     if spec.preemphasis:
-        samples = samples[1:] - samples.dtype.type(spec.preemphasis) * samples[:-1]
-    padded = np.pad(samples, spec.n_fft // 2, mode="reflect")
+        wave = wave[1:] - spec.precision(spec.preemphasis) * wave[:-1]
+    padded = np.pad(wave, spec.n_fft // 2, mode="reflect")
     frames = sliding_window_view(padded, spec.n_fft)[:: spec.hop]
     side = (spec.n_fft - spec.window) // 2
-    frames = frames[:, side : side + spec.window] * hann(
-        spec
-    )  # where it stands does not change power
+    # where the window stands in the transform does not change the power
+    frames = frames[:, side : side + spec.window] * hann(spec)
     spectrum = scipy.fft.rfft(frames, n=spec.n_fft, axis=1)
     power = spectrum.real**2 + spectrum.imag**2  # (frames, n_fft // 2 + 1)
     return _level(power @ filters(spec), spec)
@@ -141,4 +140,5 @@ def _slaney_hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 def _level(power: Numbers, spec: MelSpec) -> Array:
     if spec.level == "decibel":
         return (10.0 * np.log10(np.maximum(power, 1e-10))).astype(np.float32)
-    return (np.log(power + np.float32(1e-5)) + np.float32(4.5)) / np.float32(5.0)
+    scaled = (np.log(power + np.float32(1e-5)) + np.float32(4.5)) / np.float32(5.0)
+    return np.asarray(scaled, np.float32)

@@ -90,7 +90,8 @@ class ModelInfo:
         ):
             if len(names) != len(thresholds):
                 raise ModelFileError(
-                    f"its taxonomy has {len(names)} {kind} but there are {len(thresholds)} thresholds"
+                    f"its taxonomy has {len(names)} {kind} but there are {len(thresholds)} "
+                    "thresholds"
                 )
             if not all(0 <= threshold <= 1 for threshold in thresholds):
                 raise ModelFileError(f"a threshold of its {kind} is not between 0 and 1")
@@ -137,7 +138,7 @@ class ModelFile:
             return onnxruntime.InferenceSession(
                 self._bytes.data, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime's own exceptions share no base
+        except Exception as error:  # ONNX Runtime's own exceptions share no base
             raise ModelFileError(f"ONNX Runtime can't load it: {error}") from error
 
     def _check_shapes(self) -> None:
@@ -153,7 +154,8 @@ class ModelFile:
         for name, shape in outputs.items():
             if shape != wanted[name]:
                 raise ModelFileError(
-                    f"its taxonomy asks for {name} of shape {wanted[name]}, its network gives {shape}"
+                    f"its taxonomy asks for {name} of shape {wanted[name]}, "
+                    f"its network gives {shape}"
                 )
 
 

@@ -16,7 +16,11 @@ _GRAPH, _METADATA = 7, 14
 _INITIALIZER = 5
 # TensorProto
 _DATA_TYPE, _FLOAT_DATA, _NAME, _RAW_DATA, _LOCATION = 2, 4, 8, 9, 14
-_FLOATS = {1: np.dtype("<f4"), 10: np.dtype("<f2"), 11: np.dtype("<f8")}
+_FLOATS: dict[int, np.dtype[np.floating]] = {
+    1: np.dtype("<f4"),
+    10: np.dtype("<f2"),
+    11: np.dtype("<f8"),
+}
 _EXTERNAL = 1
 
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5

@@ -60,14 +60,15 @@ class Tagger:
         """Tag a file, or a Clip in memory. Bad audio raises nothing: ``Tags.status`` tells."""
         if isinstance(recording, Clip):
             clip = resample(recording, self.info.melspec.rate)
+            if not len(clip.samples):
+                return self._failed("", "too_short", REASONS["too_short"])
             return self._conclude("", self._hear_all([clip.samples]), clip.seconds, None)
         try:
             with Recording(recording, rate=self.info.melspec.rate) as file:
                 heard = self._hear_all(file)
             return self._conclude(str(recording), heard, file.seconds, file.reason)
         except AudioError as error:
-            failed = {"status": "failed", "reason": error.code, "message": str(error)}
-            return Tags(str(recording), self.info.name, self.taxonomy, **failed)
+            return self._failed(str(recording), error.code, str(error))
 
     def hear(self, samples: Array) -> Prediction:
         """Hear one window of mono samples (T,) at the model's rate: arrays (F,), (C,), (F, C).
@@ -81,12 +82,16 @@ class Tagger:
         spec = self.info.melspec
         short = max(0, math.ceil(SHORTEST * spec.rate) - len(samples))
         heard = self.model.run(log_mel(np.pad(samples, (0, short)), spec)[None])
-        fine, coarse, attention = (None if each is None else each[0] for each in heard)
+        fine, coarse = heard.fine[0], heard.coarse[0]
+        attention = None if heard.attention is None else heard.attention[0]
         if self.regrouped:
             below = np.where(tree.members, fine[:, None], -1.0)  # (F, C)
             coarse, look = below.max(axis=0), below.argmax(axis=0)
             attention = np.eye(len(tree.tags), dtype=np.float32)[:, look]
         return Prediction(fine, coarse, attention)
+
+    def _failed(self, file: str, code: str, message: str) -> Tags:
+        return Tags(file, self.info.name, self.taxonomy, "failed", code, message)
 
     def _hear_all(self, blocks: Iterable[Array]) -> list[WindowScores]:
         size = round(self.info.seconds * self.info.melspec.rate)

@@ -117,9 +117,9 @@ class Taxonomy:
 
     def _absent_may_be_told(self, mask: NDArray[np.bool_], rule: str) -> NDArray[np.bool_]:
         if rule == "observed-any":
-            return (mask[..., None] & self.members).any(axis=-2)
+            return np.asarray((mask[..., None] & self.members).any(axis=-2))
         if rule == "kleene":
-            return (mask[..., None] | ~self.members).all(axis=-2)
+            return np.asarray((mask[..., None] | ~self.members).all(axis=-2))
         raise ValueError(f"the rule is observed-any or kleene, got {rule!r}")
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,8 +159,8 @@ class Taxonomy:
         path = Path(source)
         if path.suffix.lower() not in READERS:
             raise TaxonomyError(
-                f"no built-in taxonomy is called {str(source)!r} (there are {', '.join(BUILT_IN)}), "
-                "and a file of your own ends in .json, .yaml or .yml"
+                f"no built-in taxonomy is called {str(source)!r} "
+                f"(there are {', '.join(BUILT_IN)}), and a file of your own ends in .json, .yaml or .yml"
             )
         try:
             data = READERS[path.suffix.lower()](path.read_text("utf-8"))
@@ -235,15 +235,14 @@ def _check_cycles(tree: Taxonomy) -> None:
 
 
 def _check_empty(tree: Taxonomy) -> None:
-    empty = [
-        group for group, held in zip(tree.groups, tree.members.any(axis=0), strict=True) if not held
-    ]
-    if empty:
+    if empty := [group for group in tree.groups if not tree.below(group)]:
         raise TaxonomyError(f"group {empty[0]!r} has no tag below it")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
+    if strange := [name for name in names if not isinstance(name, str)]:
+        raise TaxonomyError(f"{strange[0]!r} is no name; put it into quotes")
     if doubles := [name for name in names if names.count(name) > 1]:
         raise TaxonomyError(f"{doubles[0]!r} is listed twice")
     return dict(pairs)
@@ -268,7 +267,7 @@ def _read_yaml(text: str) -> Any:
             )
 
     try:
-        return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader)
     except yaml.YAMLError as error:
         raise TaxonomyError(f"not YAML: {error}") from error
 

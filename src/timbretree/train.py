@@ -76,7 +76,7 @@ def fit(
             prediction = net(batch.waveform)
             loss = joint_bce(prediction, batch.fine, batch.coarse, config.fine_weight)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             total += loss.item()

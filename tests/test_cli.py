@@ -1,0 +1,130 @@
+"""The real command, as a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "ode_to_joy.ogg"
+COMMAND = [sys.executable, "-c", "from timbretree.cli import main; main()"]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def test_tag_as_text() -> None:
+    done = run("tag", EXAMPLE, "--explain")
+    assert done.returncode == 0
+    assert "piano" in done.stdout
+    assert "was heard through" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_json_has_every_promised_key() -> None:
+    found = json.loads(run("tag", EXAMPLE, "--format", "json").stdout)
+    assert list(found)[:4] == ["file", "status", "reason", "message"]
+    assert {"seconds", "model", "tags", "groups", "windows", "notes"} <= set(found)
+    assert set(found["tags"][0]) == {"tag", "probability", "present"}
+    assert set(found["groups"][0]) == {"group", "probability", "present", "attention"}
+    assert set(found["windows"][0]) == {"start", "end", "tags", "groups"}
+    assert sum(found["groups"][0]["attention"].values()) == pytest.approx(1, abs=0.01)
+    assert len(found["tags"]) == 20
+
+
+def test_good_and_bad_files_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "a.mp3", rng.normal(0, 0.1, 44_100 * 3), 44_100)
+    soundfile.write(tmp_path / "b.flac", rng.normal(0, 0.1, (48_000 * 12, 2)), 48_000)
+    soundfile.write(tmp_path / "short.wav", rng.normal(0, 0.1, 3_200), 16_000)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
+    (tmp_path / "text.mp3").write_text("hello")
+    names = ["a.mp3", "b.flac", "short.wav", "silent.wav", "text.mp3", "nowhere.wav"]
+    done = run("tag", "--format", "json", *(tmp_path / name for name in names), tmp_path)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert [(row["status"], row["reason"]) for row in rows] == [
+        ("ok", None),
+        ("ok", None),
+        ("ok", None),
+        ("ok", "silent"),
+        ("failed", "not_audio"),
+        ("failed", "missing"),
+        ("failed", "is_folder"),
+    ]
+    assert "text.mp3: failed, not_audio" in done.stderr
+
+
+def test_results_in_a_folder_are_never_overwritten_unasked(tmp_path: Path) -> None:
+    first, second = tmp_path / "x" / "a.wav", tmp_path / "y" / "a.wav"
+    for path in (first, second):
+        path.parent.mkdir()
+        soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 32_000), 32_000)
+    out = tmp_path / "out"
+    again = ("tag", first, second, "--format", "html", "--out", out)
+    assert run(*again).returncode == 0
+    pages = [out / "x" / "a.wav.html", out / "y" / "a.wav.html"]
+    assert sorted(path for path in out.rglob("*") if path.is_file()) == pages
+    pages[0].write_text("mine")
+    refused = run(*again)
+    assert refused.returncode == 2
+    assert "--force" in refused.stderr
+    assert pages[0].read_text() == "mine"
+    assert run(*again, "--force").returncode == 0
+    assert pages[0].read_text().startswith("<!DOCTYPE html>") or "<html" in pages[0].read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--model", "nowhere.onnx"], "nowhere.onnx: No such file"),
+        (["--taxonomy", "nonsense"], "no built-in taxonomy is called 'nonsense'"),
+        (["--format", "html", EXAMPLE], "needs a folder"),
+    ],
+)
+def test_what_can_not_be_done_is_said_before_anything_is(arguments: list[str], said: str) -> None:
+    done = run("tag", EXAMPLE, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_info_and_version() -> None:
+    assert "mallet percussion" in run("info").stdout
+    assert json.loads(run("info", "--json").stdout)["schema"] == 1
+    assert run("info", EXAMPLE).returncode == 2
+    assert run("--version").stdout.strip()
+
+
+def test_train_export_tag(tmp_path: Path) -> None:
+    """The whole of both flows on a toy: two instruments that differ in pitch."""
+    rng = np.random.default_rng(0)
+    rows = ["file,split,low,high"]
+    for number in range(12):
+        high = number % 2
+        time = np.arange(16_000) / 16_000
+        wave = 0.3 * np.sin(2 * np.pi * (150, 3_000)[high] * time) + rng.normal(0, 0.01, 16_000)
+        soundfile.write(tmp_path / f"{number}.wav", wave, 16_000)
+        rows.append(f"{number}.wav,{'valid' if number > 7 else 'train'},{1 - high},{high}")
+    (tmp_path / "table.csv").write_text("\n".join([*rows, "gone.wav,train,1,0"]))
+    (tmp_path / "tree.json").write_text('{"name": "toy", "groups": {"all": ["low", "high"]}}')
+    trained = run(
+        "train", tmp_path / "table.csv", tmp_path / "run", "--taxonomy", tmp_path / "tree.json",
+        "--epochs", 1, "--warmup", 0, "--batch", 4,
+    )  # fmt: skip
+    assert trained.returncode == 1, trained.stderr  # one clip is missing, which is said
+    assert "gone.wav: left out, missing" in trained.stderr
+    checkpoint = trained.stdout.strip()
+    exported = run("export", checkpoint, tmp_path / "toy.onnx", "--licence", "MIT")
+    assert exported.returncode == 0, exported.stderr
+    assert run("export", checkpoint, tmp_path / "toy.onnx").returncode == 2
+    tagged = run("tag", "--model", tmp_path / "toy.onnx", "--format", "json", tmp_path / "0.wav")
+    assert [each["tag"] for each in json.loads(tagged.stdout)["tags"]] == ["low", "high"]
+    assert run("train", tmp_path / "table.csv", tmp_path / "run").returncode == 2

@@ -1,0 +1,144 @@
+"""The tagger: windows, whole-file results, silence, short clips, other trees, words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from timbretree import Clip, Tagger, Taxonomy
+from timbretree.labels import Prediction
+from timbretree.modelfile import ModelFile
+from timbretree.tagger import _best
+
+RATE = 32_000
+EXAMPLE = Path(__file__).parents[1] / "examples" / "ode_to_joy.ogg"
+
+
+class Fake(ModelFile):
+    """The shipped model, but its answers are given: a list of (fine, coarse), one a window."""
+
+    def __init__(self, *answers: tuple[dict[str, float], dict[str, float]]) -> None:
+        real = Tagger().model
+        self.info, self.answers, self.seen = real.info, list(answers), []
+
+    def run(self, mel: np.ndarray) -> Prediction:
+        fine, coarse = self.answers[min(len(self.seen), len(self.answers) - 1)]
+        self.seen.append(mel.shape[1])
+        tree = self.info.taxonomy
+        tags = np.array([[fine.get(tag, 0.001) for tag in tree.tags]], "f4")
+        groups = np.array([[coarse.get(group, 0.001) for group in tree.groups]], "f4")
+        return Prediction(tags, groups, np.full((1, 20, 7), 0.05, "f4"))
+
+
+def noise(seconds: float) -> Clip:
+    return Clip(np.random.default_rng(0).normal(0, 0.1, round(seconds * RATE)).astype("f4"), RATE)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spans"),
+    [
+        (0.2, [(0, 0.2)]),
+        (10, [(0, 10)]),
+        (10.5, [(0, 10), (0.5, 10.5)]),
+        (28, [(0, 10), (10, 20), (18, 28)]),
+    ],
+)
+def test_windows_reach_from_the_first_second_to_the_last(
+    seconds: float, spans: list[tuple[float, float]]
+) -> None:
+    tags = Tagger(Fake(({}, {})))(noise(seconds))
+    assert [(w.start, w.end) for w in tags.windows] == [pytest.approx(span) for span in spans]
+    assert tags.seconds == pytest.approx(seconds)
+
+
+def test_a_file_is_as_probable_as_its_best_quarter() -> None:
+    answers = [({"piano": p}, {"keyboard": p}) for p in (0.1, 0.9, 0.2, 0.7, 0.1, 0.1, 0.1, 0.1)]
+    tags = Tagger(Fake(*answers))(noise(80))
+    assert {score.tag: score.probability for score in tags.tags}["piano"] == pytest.approx(0.8)
+    assert _best(np.zeros((1, 3))).shape == (1, 3)
+    assert _best(np.zeros((9, 3))).shape == (3, 3)
+
+
+def test_silence_is_not_shown_to_the_network(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silent.wav", np.zeros(25 * RATE, "f4"), RATE)
+    model = Fake(({"piano": 1.0}, {"keyboard": 1.0}))
+    tags = Tagger(model)(tmp_path / "silent.wav")
+    assert (tags.status, tags.reason, tags.present, model.seen) == ("ok", "silent", [], [])
+    assert len(tags.windows) == 3
+    half = np.concatenate([np.zeros(10 * RATE, "f4"), noise(10).samples])
+    tags = Tagger(model)(Clip(half, RATE))
+    assert (tags.reason, len(model.seen)) == (None, 1)
+    assert [float(window.tags.max()) for window in tags.windows] == [0.0, 1.0]
+
+
+def test_a_short_clip_is_followed_by_silence_up_to_a_second() -> None:
+    model = Fake(({}, {}))
+    Tagger(model)(noise(0.2))
+    Tagger(model)(noise(3))
+    assert model.seen == [100, 300]
+
+
+def test_disagreement_is_said_in_words() -> None:
+    agree = Tagger(Fake(({"piano": 0.99}, {"keyboard": 0.99})))(noise(10))
+    assert agree.notes == ()
+    group_alone = Tagger(Fake(({"flute": 0.001}, {"woodwind": 0.99})))(noise(10))
+    assert "no instrument of it clearly enough" in group_alone.notes[0]
+    tag_alone = Tagger(Fake(({"piano": 0.99}, {})))(noise(10))
+    assert "the family keyboard as a whole only at" in tag_alone.notes[0]
+
+
+@pytest.mark.parametrize("name", ["strings6", "hornbostel_sachs"])
+def test_another_tree_over_the_same_tags(name: str) -> None:
+    tree = Taxonomy.load(name)
+    tags = Tagger(Fake(({"piano": 0.99, "flute": 0.4}, {})), taxonomy=tree)(noise(10))
+    for score in tags.groups:
+        below = [each for each in tags.tags if each.tag in tree.below(score.group)]
+        assert score.probability == max(each.probability for each in below)
+        assert score.present == any(each.present for each in below)
+        assert sum(score.attention.values()) == 1
+    assert "not learned by the model" in tags.notes[-1]
+
+
+def test_a_tree_of_other_tags_is_refused() -> None:
+    tree = Taxonomy.from_dict({"groups": {"strings": ["violin", "viola"]}})
+    with pytest.raises(ValueError, match=r"differ in .*viola"):
+        Tagger(taxonomy=tree)
+
+
+def test_a_clip_a_file_and_another_rate_say_the_same(tmp_path: Path) -> None:
+    clip = noise(10)
+    soundfile.write(tmp_path / "a.wav", clip.samples, RATE, subtype="FLOAT")
+    tagger = Tagger()
+    from_clip, from_file = tagger(clip), tagger(tmp_path / "a.wav")
+    assert [s.probability for s in from_clip.tags] == pytest.approx(
+        [s.probability for s in from_file.tags], abs=1e-5
+    )
+
+
+def test_one_bad_file_does_not_taint_the_next(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp3").write_text("no music")
+    tagger = Tagger()
+    before = tagger(EXAMPLE)
+    bad = tagger(tmp_path / "bad.mp3")
+    after = tagger(EXAMPLE)
+    assert (bad.status, bad.reason, bad.tags, bad.windows) == ("failed", "not_audio", (), ())
+    assert before.tags == after.tags
+
+
+def test_an_empty_clip_fails_by_name() -> None:
+    tags = Tagger()(Clip(np.zeros(0, "f4"), RATE))
+    assert (tags.status, tags.reason) == ("failed", "too_short")
+
+
+def test_the_example_is_heard_where_it_plays() -> None:
+    tags = Tagger()(EXAMPLE)
+    order = tags.taxonomy.tags
+    piano, violin, drums = (
+        [float(window.tags[order.index(tag)]) for window in tags.windows]
+        for tag in ("piano", "violin", "drums")
+    )
+    assert {"piano", "violin", "drums"} <= set(tags.present)
+    assert piano[0] > 0.5
+    assert violin[1] > 0.5 > violin[0]
+    assert drums[2] > 0.5 > max(drums[:2])
