@@ -8,7 +8,7 @@ PIP = -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 demo: .venv/ready
 	.venv/bin/timbretree tag examples/ode_to_joy.ogg --explain
-	.venv/bin/timbretree tag examples/ode_to_joy.ogg --format html --out demo-out --force
+	.venv/bin/timbretree tag examples/ode_to_joy.ogg --explain --format html --out demo-out --force
 	@echo "Open demo-out/ode_to_joy.ogg.html in a browser for the timeline and the attention."
 
 test: .venv-dev/ready

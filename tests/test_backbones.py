@@ -1,6 +1,7 @@
 """The trunks: their size, their shapes, and that a clip is heard alike alone and in company."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_cnn14_has_the_published_entries(cnn14: Cnn14) -> None:
     shapes = [tuple(each.shape) for each in cnn14.parameters() if each.ndim == 4]
     widths = [1, 64, 128, 256, 512, 1024, 2048]
     wanted = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         wanted += [(after, before, 3, 3), (after, after, 3, 3)]
     assert shapes == wanted
 

@@ -195,7 +195,7 @@ def test_too_short_or_not_mono_is_refused(spec: MelSpec) -> None:
         log_mel(enough[1:], spec)
     with pytest.raises(ValueError, match=r"got shape \(2, 9000\)"):
         log_mel(np.zeros((2, 9000), np.float32), spec)
-    with pytest.raises(RuntimeError, match="[Pp]adding"):
+    with pytest.raises(RuntimeError, match=r"[Pp]adding"):
         LogMel(spec)(torch.zeros(1, spec.n_fft // 2))
 
 

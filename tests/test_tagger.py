@@ -72,11 +72,11 @@ def test_silence_is_not_shown_to_the_network(tmp_path: Path) -> None:
     assert [float(window.tags.max()) for window in tags.windows] == [0.0, 1.0]
 
 
-def test_a_short_clip_is_followed_by_silence_up_to_a_second() -> None:
+def test_a_short_clip_is_followed_by_silence_up_to_three_seconds() -> None:
     model = Fake(({}, {}))
     Tagger(model)(noise(0.2))
-    Tagger(model)(noise(3))
-    assert model.seen == [100, 300]
+    Tagger(model)(noise(4))
+    assert model.seen == [300, 400]
 
 
 def test_disagreement_is_said_in_words() -> None:

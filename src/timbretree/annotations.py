@@ -48,10 +48,15 @@ def hold_out(annotations: Annotations, *, share: float = 0.15, seed: int = 0) ->
 
     Stratified on 2F columns, present and absent (section 4.1 of the paper; on the present columns
     alone, the absent labels drift). Clips already in ``valid`` or ``test`` stay where they are.
+    Raises AnnotationError for fewer than two training clips.
     """
     from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
 
     train = np.flatnonzero(np.array(annotations.splits) == "train")
+    if len(train) < 2:
+        raise AnnotationError(
+            f"there are {len(train)} training clips; holding some out for validation takes two"
+        )
     target, mask = annotations.labels.target[train], annotations.labels.mask[train]
     columns = np.concatenate([target & mask, ~target & mask], axis=1)
     splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=share, random_state=seed)

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -103,12 +104,14 @@ def load_efficientat(path: str | Path, *, sha256: str | None = MN04_SHA256) -> A
             f"{path}: expected the file with sha256 {sha256}, got {found}; "
             "fetch it again, it is damaged or another one"
         )
-    upstream: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     try:
+        upstream: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
         weight, bias = upstream.pop("classifier.5.weight"), upstream.pop("classifier.5.bias")
         trunk = MobileNet()
         trunk.load_state_dict({_our_name(name): value for name, value in upstream.items()})
-    except (KeyError, RuntimeError) as error:
+    except UnpicklingError as error:  # torch's own message advises to load it unsafely
+        raise CheckpointError(f"{path} holds no weights that can be opened safely") from error
+    except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path} is not EfficientAT's mn04: {error}") from error
     if weight.shape != (527, trunk.num_features) or bias.shape != (527,):
         raise CheckpointError(f"{path}: expected 527 classes, got {tuple(weight.shape)}")

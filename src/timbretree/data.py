@@ -95,7 +95,8 @@ def decode_clips(
     samples.flush()
     record.unlink(missing_ok=True)
     os.replace(half_written, cache)
-    record.write_text(json.dumps({"files": described, "failures": failures}), "utf-8")
+    half_written.write_text(json.dumps({"files": described, "failures": failures}), "utf-8")
+    os.replace(half_written, record)
     return np.load(cache, mmap_mode="r"), failures
 
 

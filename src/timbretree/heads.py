@@ -78,7 +78,8 @@ class BottomUp(nn.Module):
             embedding = embedding.float()
             fine = self.fine(embedding).sigmoid()
             look = self.look(embedding, fine)
-            return Prediction(fine, torch.einsum("bfc,bf->bc", look, fine), look)
+            coarse = torch.einsum("bfc,bf->bc", look, fine)
+            return Prediction(fine, coarse.clamp(max=1.0), look)  # rounding may go past 1
 
     def look(self, embedding: Tensor, fine: Tensor) -> Tensor:
         """How much each group heeds each tag, (B, F, C)."""

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,21 +26,22 @@ def read_table(path: str | Path, tags: tuple[str, ...]) -> Annotations:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = list(reader.fieldnames or [])
-            rows = list(reader)
+            rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise AnnotationError(f"{path}: {error}") from error
     _check_columns(path, columns, tags)
     if not rows:
         raise AnnotationError(f"{path}: there are no rows below the names of the columns")
     cells = np.zeros((len(rows), len(tags), 2), dtype=bool)
-    for number, row in enumerate(rows):
-        for tag in tags:
-            cells[number, tags.index(tag)] = _cell(path, number, tag, row.get(tag, ""))
+    for number, (line, row) in enumerate(rows):
+        _check_end(path, line, row)
+        for column, tag in enumerate(tags):
+            cells[number, column] = _cell(path, line, tag, row.get(tag, ""))
     return Annotations(
         tags,
-        tuple(path.parent / _file(path, number, row["file"]) for number, row in enumerate(rows)),
+        tuple(path.parent / _file(path, line, row["file"]) for line, row in rows),
         Labels(cells[..., 0], cells[..., 1]),
-        tuple(_split(path, number, row.get("split", "train")) for number, row in enumerate(rows)),
+        tuple(_split(path, line, row.get("split", "train")) for line, row in rows),
     )
 
 
@@ -54,25 +56,32 @@ def _check_columns(path: Path, columns: list[str], tags: tuple[str, ...]) -> Non
         )
 
 
-def _cell(path: Path, number: int, tag: str, text: str | None) -> tuple[bool, bool]:
+def _check_end(path: Path, line: int, row: dict[Any, Any]) -> None:
+    if any(row.get(None, ())):  # where csv puts the cells beyond the last column
+        raise AnnotationError(
+            f"{path}: row {line} has more cells than row 1 has columns; "
+            "put a name that holds a comma into quotes"
+        )
+
+
+def _cell(path: Path, line: int, tag: str, text: str | None) -> tuple[bool, bool]:
     if text is None or text.strip() not in CELLS:
         raise AnnotationError(
-            f"{path}: row {number + 2}, column {tag!r}: expected 1, 0 or nothing, got "
+            f"{path}: row {line}, column {tag!r}: expected 1, 0 or nothing, got "
             f"{'no cell' if text is None else repr(text)}"
         )
     return CELLS[text.strip()]
 
 
-def _file(path: Path, number: int, text: str | None) -> str:
+def _file(path: Path, line: int, text: str | None) -> str:
     if not text:
-        raise AnnotationError(f"{path}: row {number + 2}, column 'file' is empty")
+        raise AnnotationError(f"{path}: row {line}, column 'file' is empty")
     return text
 
 
-def _split(path: Path, number: int, text: str | None) -> str:
+def _split(path: Path, line: int, text: str | None) -> str:
     if text not in SPLITS:
         raise AnnotationError(
-            f"{path}: row {number + 2}, column 'split': expected one of {', '.join(SPLITS)}, "
-            f"got {text!r}"
+            f"{path}: row {line}, column 'split': expected one of {', '.join(SPLITS)}, got {text!r}"
         )
     return text

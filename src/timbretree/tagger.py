@@ -25,8 +25,9 @@ from timbretree.taxonomy import Taxonomy
 
 Array = NDArray[np.float32]
 
-SHORTEST = 1.0
-"""Seconds: anything shorter is followed by silence up to this length."""
+SHORTEST = 3.0
+"""Seconds: anything shorter is followed by silence up to this length, or it would be
+answered with more wrong tags (``benchmarks/short_clips.py`` compares)."""
 BEST = 4
 """A file's probability is the mean over the best 1 in 4 of its windows."""
 

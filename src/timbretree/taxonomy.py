@@ -160,7 +160,8 @@ class Taxonomy:
         if path.suffix.lower() not in READERS:
             raise TaxonomyError(
                 f"no built-in taxonomy is called {str(source)!r} "
-                f"(there are {', '.join(BUILT_IN)}), and a file of your own ends in .json, .yaml or .yml"
+                f"(there are {', '.join(BUILT_IN)}), "
+                "and a file of your own ends in .json, .yaml or .yml"
             )
         try:
             data = READERS[path.suffix.lower()](path.read_text("utf-8"))

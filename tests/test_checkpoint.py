@@ -1,0 +1,294 @@
+"""Networks on disk: what is saved is loaded, and what is no network of ours is refused."""
+
+import dataclasses
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from timbretree.checkpoint import (
+    KEY,
+    AudioSetStart,
+    Checkpoint,
+    CheckpointError,
+    audioset_classes,
+    load_efficientat,
+    start_from_audioset,
+)
+from timbretree.heads import HEADS
+from timbretree.melspec import CNN14_16K
+from timbretree.model import InstrumentNet, build
+from timbretree.taxonomy import Taxonomy
+
+TREE = Taxonomy.load("tone7")
+Change = Callable[[dict[str, Any], dict[str, Tensor]], object]
+
+
+def checkpoint(head: str = "resatt", tree: Taxonomy = TREE) -> Checkpoint:
+    torch.manual_seed(0)
+    net = build("mn04", head, tree)
+    for buffer in net.buffers():  # statistics away from their start
+        if buffer.ndim == 1 and buffer.is_floating_point() and len(buffer) < 800:
+            buffer.add_(torch.rand_like(buffer))
+    tags = tuple(0.3 + n / 100 for n in range(len(tree.tags)))
+    groups = tuple(0.6 + n / 100 for n in range(len(tree.groups)))
+    return Checkpoint(net, "mn04", head, tree, tags, groups, 4.0, {"note": "für Elise"})
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoint") / "net.safetensors"
+    checkpoint().save(path)
+    return path
+
+
+def record_of(path: Path) -> dict[str, Any]:
+    with safe_open(str(path), framework="pt") as file:
+        record: dict[str, Any] = json.loads(file.metadata()[KEY])
+    return record
+
+
+def changed(saved: Path, folder: Path, change: Change) -> Path:
+    """The saved file with something else in its record or its weights."""
+    record, weights = record_of(saved), load_file(saved)
+    change(record, weights)
+    save_file(weights, folder / "changed.safetensors", {KEY: json.dumps(record)})
+    return folder / "changed.safetensors"
+
+
+# --- our own
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_is_saved_is_loaded(tmp_path: Path, head: str) -> None:
+    tree = Taxonomy.load("hornbostel_sachs") if head == "topdown" else TREE
+    before = checkpoint(head, tree)
+    before.save(tmp_path / "net.safetensors")
+    after = Checkpoint.load(tmp_path / "net.safetensors")
+    for field in dataclasses.fields(Checkpoint)[1:]:
+        assert getattr(after, field.name) == getattr(before, field.name), field.name
+    assert after.taxonomy.groups == tree.groups
+    waveform = torch.rand(2, 16_000) - 0.5
+    with torch.inference_mode():
+        wanted, found = before.net.eval()(waveform), after.net.eval()(waveform)
+    for one, other in zip(wanted, found, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            assert torch.equal(one, other)
+    assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_no_pickle_is_written_or_read(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not saved.read_bytes().startswith((b"PK", b"\x80"))
+
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return Path.touch, (tmp_path / "sprung",)
+
+    (tmp_path / "a.safetensors").write_bytes(pickle.dumps(Trap()))
+    torch.save({"model": Trap()}, tmp_path / "b.safetensors")
+    for name in ("a", "b"):
+        with pytest.raises(CheckpointError, match="is no checkpoint"):
+            Checkpoint.load(tmp_path / f"{name}.safetensors")
+    assert not (tmp_path / "sprung").exists()
+    monkeypatch.setattr(pickle, "Unpickler", None)
+    monkeypatch.setattr(torch, "load", None)
+    Checkpoint.load(saved)
+
+
+def test_a_checkpoint_replaces_another_whole(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_text("what was there before")
+    with monkeypatch.context() as patch:
+
+        def full(*_: object) -> None:
+            raise OSError("no space left on device")
+
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="no space"):
+            checkpoint().save(path)
+    assert path.read_text() == "what was there before"
+    checkpoint().save(path)
+    assert path.read_bytes() == saved.read_bytes()  # the same network gives the same bytes
+
+
+def test_files_that_are_no_checkpoint(saved: Path, tmp_path: Path) -> None:
+    content = saved.read_bytes()
+    files = {
+        "cut.safetensors": content[: len(content) // 2],
+        "cut_in_header.safetensors": content[:100],
+        "empty.safetensors": b"",
+        "text.safetensors": b"This is a text file. " * 99,
+    }
+    for name, some in files.items():
+        (tmp_path / name).write_bytes(some)
+        with pytest.raises(CheckpointError, match=f"{name} is no checkpoint: ."):
+            Checkpoint.load(tmp_path / name)
+    for path in (tmp_path / "nowhere.safetensors", tmp_path):
+        with pytest.raises(CheckpointError, match=r"is no checkpoint: ."):
+            Checkpoint.load(path)
+
+
+def test_other_peoples_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    for metadata in (None, {"format": "pt"}, {KEY: "[1]"}, {KEY: "null"}):
+        save_file({"weight": torch.zeros(2)}, path, metadata)
+        with pytest.raises(CheckpointError, match="no timbretree checkpoint of schema 1"):
+            Checkpoint.load(path)
+    save_file({"weight": torch.zeros(2)}, path, {KEY: "{"})
+    with pytest.raises(CheckpointError, match="is no checkpoint: Expecting"):
+        Checkpoint.load(path)
+
+
+BIAS = "head.fine.bias"
+CHANGES: dict[str, tuple[Change, str]] = {
+    "schema": (lambda record, _: record.update(schema=2), "no timbretree checkpoint of schema 1"),
+    "shape": (lambda _, w: w.update({BIAS: torch.zeros(19)}), f"size mismatch for {BIAS}"),
+    "missing": (lambda _, w: w.pop(BIAS), f'Missing key.*"{BIAS}"'),
+    "more": (lambda _, w: w.update(more=torch.zeros(1)), 'Unexpected key.*"more"'),
+    "head": (lambda record, _: record.update(head="levelwise"), "head.attention"),
+    "unknown head": (lambda record, _: record.update(head="tail"), "no head 'tail'"),
+    "backbone": (lambda record, _: record.update(backbone="mn10"), "no backbone 'mn10'"),
+    "no backbone": (lambda record, _: record.pop("backbone"), "'backbone'"),
+    "entry": (lambda record, _: record.update(wings=2), "wings"),
+    "no thresholds": (lambda record, _: record.pop("tag_thresholds"), "tag_thresholds"),
+    "thresholds": (lambda record, _: record.update(tag_thresholds=0.5), "not iterable"),
+    "fewer tags": (lambda record, _: record["taxonomy"]["tags"].pop(), "'voice'"),
+    "no tree": (lambda record, _: record.update(taxonomy=3), "a taxonomy is a table"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_checkpoint_that_does_not_fit_itself(saved: Path, tmp_path: Path, change: str) -> None:
+    alter, words = CHANGES[change]
+    path = changed(saved, tmp_path, alter)
+    with pytest.raises(CheckpointError, match=rf"(?s)changed\.safetensors .*{words}"):
+        Checkpoint.load(path)
+
+
+# --- EfficientAT's
+
+
+@pytest.fixture(scope="module")
+def real(shared: Path) -> AudioSetStart:
+    return load_efficientat(shared / "weights" / "mn04_as" / "mn04_as_mAP_432.pt")
+
+
+def upstream(shared: Path) -> dict[str, Tensor]:
+    path = shared / "weights" / "mn04_as" / "mn04_as_mAP_432.pt"
+    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return weights
+
+
+def test_another_sha256_is_refused_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save({"classifier.5.weight": torch.zeros(2)}, tmp_path / "other.pt")
+    monkeypatch.setattr(torch, "load", None)
+    with pytest.raises(CheckpointError, match="expected the file with sha256 899a8c62"):
+        load_efficientat(tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match=r"nowhere\.pt: No such file"):
+        load_efficientat(tmp_path / "nowhere.pt")
+
+
+def test_files_that_are_no_mn04(tmp_path: Path) -> None:
+    path = tmp_path / "other.pt"
+    for content in ({"model": torch.zeros(1)}, [1, 2], {"classifier.5.weight": torch.zeros(2)}):
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match=r"other\.pt is not EfficientAT's mn04"):
+            load_efficientat(path, sha256=None)
+    path.write_bytes(b"garbage" * 99)
+    with pytest.raises(CheckpointError, match=r"can be opened safely$"):
+        load_efficientat(path, sha256=None)
+    torch.save({"path": Path("x")}, path)  # an object, which only an unsafe load would make
+    with pytest.raises(CheckpointError, match=r"can be opened safely$"):
+        load_efficientat(path, sha256=None)
+
+
+def test_the_load_is_strict(shared: Path, tmp_path: Path) -> None:
+    """EfficientAT's own loader tries again without strictness and goes on with random layers."""
+    path = tmp_path / "almost.pt"
+    name = "features.0.0.weight"
+
+    def refused(weights: dict[str, Tensor], words: str) -> None:
+        torch.save(weights, path)
+        with pytest.raises(CheckpointError, match=rf"(?s)almost\.pt.*{words}"):
+            load_efficientat(path, sha256=None)
+
+    whole = upstream(shared)
+    assert name in whole
+    refused({k: v for k, v in whole.items() if k != name}, f'Missing key.*"{name}"')
+    refused(whole | {"more": torch.zeros(1)}, 'Unexpected key.*"more"')
+    refused(whole | {name: torch.zeros(9, 1, 3, 3)}, f"size mismatch for {name}")
+    refused(whole | {"classifier.5.weight": torch.zeros(10, 512)}, "expected 527 classes, got")
+    torch.save(whole, path)  # the same weights in another file
+    load_efficientat(path, sha256=None)
+
+
+def test_the_trunk_is_that_of_the_file(shared: Path, real: AudioSetStart) -> None:
+    theirs = upstream(shared)
+    assert torch.equal(real.weight, theirs.pop("classifier.5.weight"))
+    assert torch.equal(real.bias, theirs.pop("classifier.5.bias"))
+    ours = real.trunk.state_dict()
+    assert len(ours) == len(theirs)
+    for mine, other in zip(ours.values(), theirs.values(), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_rows_of_all_20_tags_are_copied(real: AudioSetStart, head: str) -> None:
+    torch.manual_seed(0)
+    net = build("mn04", head, TREE)
+    assert start_from_audioset(net, real, TREE.tags) == []
+    for row, tag in enumerate(TREE.tags):
+        number = audioset_classes()[tag]
+        assert torch.equal(net.head.fine.weight[row], real.weight[number])
+        assert net.head.fine.bias[row] == real.bias[number]
+    for name, value in real.trunk.state_dict().items():
+        assert torch.equal(net.backbone.state_dict()[name], value)
+
+
+def test_the_classes_are_those_of_the_instruments(shared: Path) -> None:
+    lines = (shared / "weights" / "mn04_as" / "class_labels_indices.csv").read_text("utf-8")
+    names = {int(line.split(",")[0]): line.lower() for line in lines.splitlines()[1:]}
+    called = {
+        "bass": "bass guitar", "cymbals": "cymbal", "drums": "drum", "mallet_percussion": "mallet",
+        "voice": "singing", "violin": "violin, fiddle",
+    }  # fmt: skip
+    assert set(audioset_classes()) == set(TREE.tags)
+    for tag, number in audioset_classes().items():
+        assert called.get(tag, tag) in names[number]
+
+
+def test_a_tag_that_audioset_does_not_have_starts_at_random(real: AudioSetStart) -> None:
+    tree = Taxonomy("", ("kazoo", "piano"), {"all": ("kazoo", "piano")})
+    torch.manual_seed(0)
+    net = build("mn04", "gmp", tree)
+    before = net.head.fine.weight[0].detach().clone()
+    assert start_from_audioset(net, real, tree.tags) == ["kazoo"]
+    assert torch.equal(net.head.fine.weight[0], before)
+    assert torch.equal(net.head.fine.weight[1], real.weight[audioset_classes()["piano"]])
+    # a copy: to train the network leaves the start as it was
+    with torch.no_grad():
+        net.backbone.embed.weight.zero_()
+    assert real.trunk.embed.weight.abs().max() > 0
+
+
+def test_weights_of_another_backbone_are_refused(real: AudioSetStart) -> None:
+    class Other(torch.nn.Module):
+        spec = CNN14_16K
+
+    net = InstrumentNet(Other(), torch.nn.Linear(1, 1))
+    with pytest.raises(CheckpointError, match="those of MobileNet, the network has a Other"):
+        start_from_audioset(net, real, TREE.tags)
