@@ -2,7 +2,7 @@
 
     python benchmarks/short_clips.py NOTES
 
-NOTES is the folder that ``models/mixes.py`` reads; only its validation notes are used, cut to 0.2, 1
+NOTES is the folder that ``models/mixes.py`` reads; only validation notes are used, cut to 0.2, 1
 and 3 seconds and followed by silence up to each length. Prints, for each, how often the right tag
 comes first and how many wrong tags are claimed as present.
 """
@@ -17,7 +17,7 @@ from timbretree.audio import load
 from timbretree.tagger import Tagger
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
-from mixes import read_notes  # noqa: E402 - a script beside this one
+from mixes import read_notes
 
 
 def main() -> None:

@@ -319,3 +319,13 @@ def test_a_session_may_start_from_audioset(tmp_path: Path, toy_table: Path, shar
     start = shared / "weights" / "mn04_as" / "mn04_as_mAP_432.pt"
     session = Session(plan(toy_table, tree, start=start), tmp_path / "run")
     assert session.random_tags == ["kazoo"]
+
+
+def test_a_session_depends_on_its_seed_and_nothing_else(
+    tmp_path: Path, toy_table: Path, toy_tree: Taxonomy
+) -> None:
+    nets = []
+    for run in ("one", "two"):
+        torch.rand(len(nets) + 1)  # whatever went on before
+        nets.append(Session(plan(toy_table, toy_tree), tmp_path / run).net.state_dict())
+    assert same(*nets)
