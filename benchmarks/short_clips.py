@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from timbretree.audio import load
+from timbretree.melspec import log_mel
 from timbretree.tagger import Tagger
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
@@ -37,7 +38,8 @@ def main() -> None:
             first, found, wrong = [], [], []
             for samples, right in clips:
                 cut = samples[: int(seconds * rate)]
-                fine = tagger.hear(np.pad(cut, (0, int(made * rate) - len(cut)))).fine
+                padded = np.pad(cut, (0, int(made * rate) - len(cut)))
+                fine = tagger.model.run(log_mel(padded, tagger.info.melspec)[None]).fine[0]
                 claimed = fine >= thresholds
                 first.append(fine.argmax() == right)
                 found.append(claimed[right])

@@ -145,7 +145,7 @@ def test_frames_are_foretold_at_whole_hops(name: str, whole: int, around: int) -
 @given(
     extra=st.integers(0, 8000),
     clips=st.integers(1, 3),
-    level=st.sampled_from([1e-6, 1e-3, 0.05]),
+    level=st.sampled_from([1e-6, 1e-3, 0.05, 1.0]),
     seed=st.integers(0, 99),
 )
 def test_torch_says_what_numpy_says(
@@ -160,7 +160,7 @@ def test_torch_says_what_numpy_says(
     np.testing.assert_allclose(heard.numpy(), wanted, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "bound"), [("cnn14_16k", 1e-4), ("mn04", 1e-3)])
+@pytest.mark.parametrize(("name", "bound"), [("cnn14_16k", 1e-4), ("mn04", 1e-4)])
 def test_torch_says_what_numpy_says_at_full_scale(name: str, bound: float) -> None:
     """MN04 is calculated in float32, where a nearly empty band beside loud ones is less exact."""
     spec = PRESETS[name]

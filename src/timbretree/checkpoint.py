@@ -71,9 +71,17 @@ class Checkpoint:
             net.load_state_dict(weights)  # strict
             for name in ("tag_thresholds", "group_thresholds"):
                 record[name] = tuple(record[name])
-            return cls(net, **record)
+            _check_thresholds(record)
+            return cls(net.eval(), **record)
         except (KeyError, TypeError, RuntimeError, TaxonomyError, ValueError) as error:
             raise CheckpointError(f"{path} does not fit the network it names: {error}") from error
+
+
+def _check_thresholds(record: dict[str, Any]) -> None:
+    found = len(record["tag_thresholds"]), len(record["group_thresholds"])
+    wanted = len(record["taxonomy"].tags), len(record["taxonomy"].groups)
+    if found != wanted:
+        raise ValueError(f"expected {wanted} thresholds of tags and groups, got {found}")
 
 
 @dataclass(frozen=True, eq=False)

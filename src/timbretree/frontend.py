@@ -11,7 +11,7 @@ class LogMel(nn.Module):
     """The log-mel spectrogram of ``timbretree.melspec`` in torch, on any device.
 
     Waveforms (B, T) at ``spec.rate`` become (B, frames, mels) in float32, the same as
-    ``melspec.log_mel`` within 1e-4. It calculates in ``spec.precision``, also under autocast.
+    ``melspec.log_mel`` within 1e-4. Like that it calculates in float64, also under autocast.
     """
 
     window: Tensor
@@ -38,7 +38,7 @@ class LogMel(nn.Module):
             power = power.transpose(1, 2) @ self.filters  # (B, frames, mels)
             if spec.level == "decibel":
                 return 10.0 * torch.log10(power.clamp_min(1e-10)).float()
-            return (torch.log(power + 1e-5) + 4.5) / 5.0
+            return ((torch.log(power + 1e-5) + 4.5) / 5.0).float()
 
 
 class SpecAugment(nn.Module):

@@ -52,7 +52,7 @@ class TopDown(nn.Module):
         """(B, D) to probabilities (B, F) and (B, C)."""
         with torch.autocast(embedding.device.type, enabled=False):
             embedding = embedding.float()
-            # products as sums of logarithms: exact gradients however small the probability
+            # products as sums of logarithms, which do not underflow on a long path
             coarse = F.logsigmoid(self.coarse(embedding)) @ self.ancestors.T
             fine = F.logsigmoid(self.fine(embedding)) + coarse[:, self.parent]
             return Prediction(fine.exp(), coarse.exp())

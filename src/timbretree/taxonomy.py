@@ -44,6 +44,12 @@ class Taxonomy:
         _check_cycles(self)
         _check_empty(self)
 
+    def __eq__(self, other: object) -> bool:
+        """Equal in all, the order of the groups included, which dicts would not compare."""
+        if not isinstance(other, Taxonomy):
+            return NotImplemented
+        return json.dumps(self.to_dict()) == json.dumps(other.to_dict())
+
     @property
     def groups(self) -> tuple[str, ...]:
         """The names of the C groups: all inner nodes of the tree."""
@@ -168,7 +174,7 @@ class Taxonomy:
             return cls.from_dict(data)
         except FileNotFoundError:
             raise TaxonomyError(f"{path}: there is no such file") from None
-        except (UnicodeDecodeError, OSError, ValueError) as error:
+        except (UnicodeDecodeError, OSError, ValueError, RecursionError) as error:
             raise TaxonomyError(f"{path}: {error}") from error
 
     def save(self, path: str | Path) -> None:
