@@ -77,7 +77,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path, head: str) -> None:
     assert after.taxonomy.groups == tree.groups
     waveform = torch.rand(2, 16_000) - 0.5
     with torch.inference_mode():
-        wanted, found = before.net.eval()(waveform), after.net.eval()(waveform)
+        wanted, found = before.net.eval()(waveform), after.net(waveform)
     for one, other in zip(wanted, found, strict=True):
         assert (one is None) == (other is None)
         if one is not None:
@@ -164,6 +164,10 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "entry": (lambda record, _: record.update(wings=2), "wings"),
     "no thresholds": (lambda record, _: record.pop("tag_thresholds"), "tag_thresholds"),
     "thresholds": (lambda record, _: record.update(tag_thresholds=0.5), "not iterable"),
+    "fewer thresholds": (
+        lambda record, _: record["group_thresholds"].pop(),
+        r"expected \(20, 7\) thresholds of tags and groups, got \(20, 6\)",
+    ),
     "fewer tags": (lambda record, _: record["taxonomy"]["tags"].pop(), "'voice'"),
     "no tree": (lambda record, _: record.update(taxonomy=3), "a taxonomy is a table"),
 }  # fmt: skip

@@ -311,3 +311,11 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match=r"saved as \.json, \.yaml or \.yml"):
         Taxonomy.load("tone7").save(tmp_path / "tree.txt")
     assert not (tmp_path / "tree.txt").exists()
+
+
+def test_trees_with_their_groups_in_another_order_are_not_equal() -> None:
+    one = Taxonomy.from_dict({"tags": ["x", "y"], "groups": {"a": ["x"], "b": ["y"]}})
+    other = Taxonomy.from_dict({"tags": ["x", "y"], "groups": {"b": ["y"], "a": ["x"]}})
+    assert one != other
+    assert one == Taxonomy.from_dict(one.to_dict())
+    assert one != "a tree"
