@@ -199,7 +199,8 @@ def _open(path: Path, limits: Limits) -> soundfile.SoundFile:
     except PermissionError:
         raise AudioError("unreadable") from None
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
-        raise AudioError("not_audio", str(error).partition(": ")[2]) from error
+        # libsndfile's own words mislead: it says of garbage named .mp3 that there is no such file
+        raise AudioError("not_audio") from error
     try:
         _check_limits(file, limits)
     except AudioError:

@@ -75,13 +75,14 @@ def tag(
     except (ModelFileError, ValueError) as error:
         _refuse(str(error))
     failed = 0
-    for file, result in zip(files, results, strict=True):
+    for number, (file, result) in enumerate(zip(files, results, strict=True)):
         tags = tagger(file)
         failed += tags.status == "failed"
         _report(tags)
         written = writer.write(tags, explain)
         if result is None:
-            sys.stdout.write(written)
+            gap = "\n" if number and format is Format.text else ""
+            sys.stdout.write(gap + written)
             sys.stdout.flush()
         else:
             _write(result, written)

@@ -91,16 +91,23 @@ def disagreements(
         if group.present and not heard:
             likeliest = max(below, key=lambda score: score.probability)
             yield (
-                f"{name} was heard ({group.probability:.0%}), but no instrument of it clearly "
-                f"enough to be named; the likeliest is {plain(likeliest.tag)} "
+                f"{name} {were([name])} heard ({group.probability:.0%}), but no instrument of it "
+                f"clearly enough to be named; the likeliest is {plain(likeliest.tag)} "
                 f"({likeliest.probability:.0%})"
             )
         if heard and not group.present:
             names = " and ".join(f"{plain(score.tag)} ({score.probability:.0%})" for score in heard)
+            verb = were([plain(score.tag) for score in heard])
             yield (
-                f"{names} {'were' if len(heard) > 1 else 'was'} heard, but the family {name} as a "
+                f"{names} {verb} heard, but the family {name} as a "
                 f"whole only at {group.probability:.0%}, below its threshold"
             )
+
+
+def were(names: list[str]) -> str:
+    """Piano was, drums were, piano and violin were."""
+    plural = len(names) > 1 or (names[0].endswith("s") and not names[0].endswith("ss"))
+    return "were" if plural else "was"
 
 
 def plain(name: str) -> str:

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from timbretree.tags import GroupScore, Tags, TagScore, plain
+from timbretree.tags import GroupScore, Tags, TagScore, plain, were
 
 FAINT = 0.05
 """A tag or family below this probability was not heard at all, for all a reader need know."""
@@ -57,12 +57,6 @@ def listed(names: Iterable[str]) -> str:
     """Piano, violin and cello."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def were(names: list[str]) -> str:
-    """Piano was, drums were, piano and violin were."""
-    plural = len(names) > 1 or (names[0].endswith("s") and not names[0].endswith("ss"))
-    return "were" if plural else "was"
 
 
 def sentence(words: str) -> str:
