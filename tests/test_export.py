@@ -43,6 +43,8 @@ def test_onnx_runtime_says_what_torch_says(tmp_path: Path, head: str) -> None:
         if ours is not None:
             np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-4)
     assert list(tmp_path.iterdir()) == [path]
+    assert b"export.py" not in path.read_bytes()
+    assert b"stack_trace" not in path.read_bytes()
 
 
 def test_weights_that_are_not_finite_are_not_exported(tmp_path: Path) -> None:

@@ -59,6 +59,12 @@ def test_the_shipped_model_is_small_and_says_what_it_is() -> None:
     assert (SHIPPED.parent / "first.LICENSES.txt").exists()
 
 
+def test_the_shipped_model_tells_nothing_of_where_it_was_made() -> None:
+    content = SHIPPED.read_bytes()
+    for trace in (b".py", b"site-packages", b"stack_trace", b"/src/"):
+        assert trace not in content
+
+
 def test_metadata_round_trip() -> None:
     info = dataclasses.replace(read_info(SHIPPED), scores={"mAP": 0.5}, name="Ü")
     assert ModelInfo.from_json(info.to_json()) == info

@@ -94,10 +94,19 @@ def _write(net: InstrumentNet, info: ModelInfo, path: Path) -> None:
         )  # fmt: skip
     assert program is not None
     model = program.model_proto
+    _forget_where(model)
     entry = model.metadata_props.add()
     entry.key, entry.value = KEY, info.to_json()
     onnx.checker.check_model(model)
     onnx.save_model(model, path)
+
+
+def _forget_where(model: onnx.ModelProto) -> None:
+    """Drop the exporter's notes on each node: source lines, with the paths of this machine."""
+    graph = model.graph
+    for each in (graph, *graph.node, *graph.initializer, *graph.value_info):
+        each.ClearField("metadata_props")
+        each.ClearField("doc_string")
 
 
 def _difference(net: InstrumentNet, file: ModelFile) -> float:
