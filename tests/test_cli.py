@@ -87,6 +87,7 @@ def test_results_in_a_folder_are_never_overwritten_unasked(tmp_path: Path) -> No
         (["--model", "nowhere.onnx"], "nowhere.onnx: No such file"),
         (["--taxonomy", "nonsense"], "no built-in taxonomy is called 'nonsense'"),
         (["--format", "html", EXAMPLE], "needs a folder"),
+        (["--out", EXAMPLE / "below"], "can't be written: Not a directory"),
     ],
 )
 def test_what_can_not_be_done_is_said_before_anything_is(arguments: list[str], said: str) -> None:

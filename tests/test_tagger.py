@@ -126,9 +126,22 @@ def test_one_bad_file_does_not_taint_the_next(tmp_path: Path) -> None:
     assert before.tags == after.tags
 
 
-def test_an_empty_clip_fails_by_name() -> None:
-    tags = Tagger()(Clip(np.zeros(0, "f4"), RATE))
+@pytest.mark.parametrize("samples", [0, 1, 3_100])
+def test_a_clip_of_nearly_nothing_fails_by_name(samples: int) -> None:
+    tags = Tagger()(Clip(np.zeros(samples, "f4"), RATE))
     assert (tags.status, tags.reason) == ("failed", "too_short")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_a_damaged_clip_is_heard_as_far_as_it_goes(bad: float) -> None:
+    good, damaged = noise(10), noise(10)
+    damaged.samples[500] = bad
+    tags = Tagger()(damaged)
+    assert (tags.status, tags.reason) == ("partial", "not_finite")
+    assert np.isnan(damaged.samples[500]) or damaged.samples[500] > 1e20  # the caller's own stays
+    assert [score.probability for score in tags.tags] == pytest.approx(
+        [score.probability for score in Tagger()(good).tags], abs=0.05
+    )
 
 
 def test_the_example_is_heard_where_it_plays() -> None:

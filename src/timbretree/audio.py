@@ -117,7 +117,11 @@ class Recording:
     def __iter__(self) -> Iterator[Samples]:
         resampler = soxr.ResampleStream(self._file.samplerate, self.rate, 1, dtype="float32")
         for block in self._decode():
-            yield resampler.resample_chunk(self._usable(_mono(block)))
+            mono = _mono(block)
+            mended = without_damage(mono)  # before resampling, which would spread it
+            if mended is not mono:
+                self.reason = "not_finite"
+            yield resampler.resample_chunk(mended)
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
         self._conclude()
 
@@ -137,12 +141,6 @@ class Recording:
         if len(self._file.read(1)):
             self.reason = "too_long"
 
-    def _usable(self, mono: Samples) -> Samples:
-        if np.abs(mono).max() <= LOUDEST:  # false for nan, too
-            return mono
-        self.reason = "not_finite"  # mended before resampling, which would spread it
-        return np.where(np.abs(mono) <= LOUDEST, mono, np.float32(0.0))
-
     def _conclude(self) -> None:
         if self.seconds < self.limits.min_seconds:
             code = "corrupt" if self.reason == "corrupt" else "too_short"
@@ -157,6 +155,14 @@ def load(path: str | Path, *, rate: int, limits: Limits = Limits()) -> Clip:
     """Decode a whole file into memory, mono at ``rate`` Hz. Raises AudioError."""
     with Recording(path, rate=rate, limits=limits) as recording:
         return Clip(np.concatenate(list(recording)), rate)
+
+
+def without_damage(samples: Samples) -> Samples:
+    """The same samples (T,), or where some are no numbers or beyond ``LOUDEST``, a copy with
+    silence in their place."""
+    if np.abs(samples).max(initial=0.0) <= LOUDEST:  # false for nan, too
+        return samples
+    return np.where(np.abs(samples) <= LOUDEST, samples, np.float32(0.0))
 
 
 def resample(clip: Clip, rate: int) -> Clip:

@@ -58,7 +58,7 @@ def tag(
 ) -> None:
     """Hear which instruments play in each file.
 
-    Exit code 0: all went well; 1: at least one file failed; 2: nothing was tried.
+    Exit code 0: all went well; 1: at least one file failed; 2: it could not be done.
     """
     from timbretree.modelfile import SHIPPED, ModelFileError
     from timbretree.tagger import Tagger
@@ -84,8 +84,11 @@ def tag(
             gap = "\n" if number and format is Format.text else ""
             sys.stdout.write(gap + written)
             sys.stdout.flush()
-        else:
+            continue
+        try:
             _write(result, written)
+        except OSError as error:
+            _refuse(f"{result} can't be written: {error.strerror or error}")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -1,7 +1,7 @@
 """Log-mel spectrograms: what the networks look at, in numpy and scipy.
 
 Calculated in float64: a faint band beside a loud one is lost in the rounding of a float32 Fourier
-transform, so that two libraries would differ by up to 3e-4 in a mel that goes by the logarithm.
+transform, so that two libraries would differ in a mel that goes by the logarithm.
 """
 
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ class ModelInfo:
     provenance: str
     """How it was made, from what, under which licences."""
     scores: dict[str, float] = field(default_factory=dict)
-    """What it scored on data that training never saw: name of the measure -> value."""
+    """What it scored: name of the measure, beginning with the split -> value."""
 
     def to_json(self) -> str:
         """The metadata entry of a model file."""

@@ -1,8 +1,9 @@
 """Read metadata and weights straight from the bytes of an .onnx file.
 
 ONNX Runtime shows neither before it has built a session, and never shows weights; the onnx package
-would, at the price of 20 MB and a slower start for every user. An .onnx file is one protocol-buffer
-message, of which four fields matter here (numbers from onnx.proto, format IR 3 and later).
+would, at the price of a larger install and a slower start for every user. An .onnx file is one
+protocol-buffer message, of which a few fields matter here (numbers from onnx.proto, format IR 3 and
+later).
 """
 
 from collections.abc import Iterator

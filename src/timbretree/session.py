@@ -13,7 +13,7 @@ from timbretree.annotations import AnnotationError, Annotations, hold_out
 from timbretree.checkpoint import Checkpoint, load_efficientat, start_from_audioset
 from timbretree.data import ClipSet, clip_set, decode_clips
 from timbretree.evaluate import choose_thresholds, predict
-from timbretree.model import InstrumentNet, build
+from timbretree.model import build
 from timbretree.tables import read_table
 from timbretree.taxonomy import Taxonomy
 from timbretree.train import Epoch, TrainConfig, fit
@@ -91,7 +91,17 @@ class Session:
 
     def checkpoint(self, *, device: str = "cpu") -> Checkpoint:
         """The network as it stands, with thresholds chosen on ``valid``."""
-        return checkpoint_of(self.net, self.plan, self.valid, device=device)
+        plan, said = self.plan, predict(self.net, self.valid, device=device)
+        return Checkpoint(
+            net=self.net,
+            backbone=plan.backbone,
+            head=plan.head,
+            taxonomy=plan.taxonomy,
+            tag_thresholds=choose_thresholds(said.fine, self.valid.fine),
+            group_thresholds=choose_thresholds(said.coarse, self.valid.coarse),
+            seconds=plan.seconds,
+            config=plan.to_dict(),
+        )
 
     def _start(self) -> list[str]:
         if self.plan.start is None:
@@ -105,20 +115,3 @@ class Session:
         if not len(rows):
             raise AnnotationError(f"{self.plan.table}: no usable clip is left in split {split!r}")
         return clip_set(annotations, samples, self.plan.taxonomy, rows, rule=self.plan.rule)
-
-
-def checkpoint_of(
-    net: InstrumentNet, plan: Plan, valid: ClipSet, *, device: str = "cpu"
-) -> Checkpoint:
-    """A checkpoint of ``net`` with thresholds chosen on ``valid``."""
-    said = predict(net, valid, device=device)
-    return Checkpoint(
-        net=net,
-        backbone=plan.backbone,
-        head=plan.head,
-        taxonomy=plan.taxonomy,
-        tag_thresholds=choose_thresholds(said.fine, valid.fine),
-        group_thresholds=choose_thresholds(said.coarse, valid.coarse),
-        seconds=plan.seconds,
-        config=plan.to_dict(),
-    )

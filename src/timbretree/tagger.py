@@ -12,10 +12,12 @@ from timbretree.audio import (
     SILENCE,
     AudioError,
     Clip,
+    Limits,
     Recording,
     Window,
     resample,
     windows,
+    without_damage,
 )
 from timbretree.labels import Prediction
 from timbretree.melspec import log_mel
@@ -60,10 +62,7 @@ class Tagger:
     def __call__(self, recording: str | Path | Clip) -> Tags:
         """Tag a file, or a Clip in memory. Bad audio raises nothing: ``Tags.status`` tells."""
         if isinstance(recording, Clip):
-            clip = resample(recording, self.info.melspec.rate)
-            if not len(clip.samples):
-                return self._failed("", "too_short", REASONS["too_short"])
-            return self._conclude("", self._hear_all([clip.samples]), clip.seconds, None)
+            return self._tag_clip(recording)
         try:
             with Recording(recording, rate=self.info.melspec.rate) as file:
                 heard = self._hear_all(file)
@@ -90,6 +89,14 @@ class Tagger:
             coarse, look = below.max(axis=0), below.argmax(axis=0)
             attention = np.eye(len(tree.tags), dtype=np.float32)[:, look]
         return Prediction(fine, coarse, attention)
+
+    def _tag_clip(self, clip: Clip) -> Tags:
+        if clip.seconds < Limits().min_seconds:
+            return self._failed("", "too_short", REASONS["too_short"])
+        mended = without_damage(clip.samples)
+        reason = None if mended is clip.samples else "not_finite"
+        samples = resample(Clip(mended, clip.rate), self.info.melspec.rate).samples
+        return self._conclude("", self._hear_all([samples]), clip.seconds, reason)
 
     def _failed(self, file: str, code: str, message: str) -> Tags:
         return Tags(file, self.info.name, self.taxonomy, "failed", code, message)

@@ -23,7 +23,7 @@ def write(info: ModelInfo) -> str:
         text = f"{plain(group)} {threshold:.2f}: {below}"
         lines.append(fill(text, 80, initial_indent="  ", subsequent_indent="    "))
     if info.scores:
-        lines += ["", "scores, on data that training never saw"]
+        lines += ["", "scores (valid_: on the data by which choices were made)"]
         lines += [f"  {name:<24} {value:.3f}" for name, value in info.scores.items()]
     if info.provenance:
         lines += ["", "how it was made"]
