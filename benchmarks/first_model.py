@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from timbretree.metrics import macro, per_tag_average_precision
+from timbretree.metrics import average_precision, macro, per_tag
 from timbretree.modelfile import SHIPPED
 from timbretree.tables import read_table
 from timbretree.tagger import Tagger
@@ -47,9 +47,9 @@ def score(model: Path, mixes: Path) -> dict[str, object]:
     rank = (fine > fine[np.arange(len(fine)), right][:, None]).sum(axis=1)
     mixed = read_table(mixes / "test-mixes.csv", TREE.tags)
     fine, coarse = hear_all(model, mixed.files)
-    by_tag = per_tag_average_precision(fine, mixed.labels.target, mixed.labels.mask)
+    by_tag = per_tag(average_precision, fine, mixed.labels.target, mixed.labels.mask)
     groups = TREE.lift(mixed.labels)
-    by_group = per_tag_average_precision(coarse, groups.target, groups.mask)
+    by_group = per_tag(average_precision, coarse, groups.target, groups.mask)
     by_max = np.where(TREE.members, fine[..., None], -1).max(axis=1)
     recall = [float((rank[right == tag] == 0).mean()) for tag in range(len(TREE.tags))]
     return {
@@ -58,7 +58,7 @@ def score(model: Path, mixes: Path) -> dict[str, object]:
         "mixes_fine_map": macro(by_tag),
         "mixes_coarse_map": macro(by_group),
         "mixes_coarse_map_by_max": macro(
-            per_tag_average_precision(by_max, groups.target, groups.mask)
+            per_tag(average_precision, by_max, groups.target, groups.mask)
         ),
         "tags": {
             tag: {"mixes_ap": float(by_tag[n]), "sequences_top1": recall[n]}

@@ -25,12 +25,13 @@ import numpy as np
 import torch
 
 from timbretree.checkpoint import Checkpoint, load_efficientat, start_from_audioset
-from timbretree.data import ClipSet, clip_set, decode_clips
+from timbretree.data import ClipSet
+from timbretree.decoding import decode_clips
 from timbretree.evaluate import choose_thresholds, predict
 from timbretree.export import export
 from timbretree.labels import Labels
 from timbretree.losses import masked_bce
-from timbretree.metrics import best_threshold, macro, per_tag_average_precision
+from timbretree.metrics import average_precision, best_threshold, macro, per_tag
 from timbretree.model import InstrumentNet, build
 from timbretree.tables import read_table
 from timbretree.taxonomy import Taxonomy
@@ -45,18 +46,19 @@ def read(table: Path, net: InstrumentNet, split: str) -> ClipSet:
     annotations = read_table(table, TREE.tags)
     rate = net.frontend.spec.rate
     samples, failures = decode_clips(
-        annotations, table.with_suffix(".npy"), rate=rate, seconds=10.0
+        annotations.files, table.with_suffix(".npy"), rate=rate, seconds=10.0
     )
     assert not failures, failures
     rows = np.flatnonzero(np.array(annotations.splits) == split)
-    return clip_set(annotations, samples, TREE, rows)
+    fine = annotations.take(rows).labels
+    return ClipSet(samples, rows, fine, TREE.lift(fine))
 
 
 def mean_ap(net: InstrumentNet, clips: ClipSet) -> tuple[float, float]:
     """The macro mAP of tags and of groups."""
     said = predict(net, clips)
-    fine = per_tag_average_precision(said.fine, clips.fine.target, clips.fine.mask)
-    coarse = per_tag_average_precision(said.coarse, clips.coarse.target, clips.coarse.mask)
+    fine = per_tag(average_precision, said.fine, clips.fine.target, clips.fine.mask)
+    coarse = per_tag(average_precision, said.coarse, clips.coarse.target, clips.coarse.mask)
     return macro(fine), macro(coarse)
 
 
@@ -89,7 +91,7 @@ def level(net: InstrumentNet, rows: np.ndarray, mixes: ClipSet, solos: ClipSet) 
 def embed(net: InstrumentNet, clips: ClipSet) -> torch.Tensor:
     """(N, D): what the trunk makes of some clips."""
     net.eval()
-    return torch.cat([net.backbone(net.frontend(each.waveform)) for each in clips.batches(32)])
+    return torch.cat([net.backbone(net.frontend(each.inputs)) for each in clips.batches(32)])
 
 
 def teach_attention(
@@ -104,13 +106,13 @@ def teach_attention(
     for _ in range(epochs):
         for some in torch.randperm(len(train)).split(32):
             said = net.head(heard[0][some]).coarse
-            loss = masked_bce(said, Labels(*(each[some] for each in labels[0])))
+            loss = masked_bce(said, Labels(*(each[some] for each in labels[0]))).value
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
         with torch.inference_mode():
             pairs = zip(heard[1:], labels[1:], strict=True)
-            found = sum(masked_bce(net.head(z).coarse, label).item() for z, label in pairs)
+            found = sum(masked_bce(net.head(z).coarse, label).value.item() for z, label in pairs)
         if found < lowest:
             lowest = found
             best = {k: v.clone() for k, v in net.head.attention.state_dict().items()}

@@ -1,5 +1,8 @@
-"""What several tests share: the folder of real data, random trees, and a table of made-up audio."""
+"""What several tests share: the folder of real data, random trees, and made-up data sets."""
 
+import csv
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,9 @@ import soundfile
 from hypothesis import strategies as st
 
 from timbretree.taxonomy import Taxonomy
+
+OPENMIC = list(Taxonomy.load("tone7").tags)
+"""The tags of OpenMIC-2018 in their official order."""
 
 PITCH = {"hum": 300.0, "whistle": 2400.0}
 """The two instruments of the toy orchestra, in Hz."""
@@ -43,6 +49,88 @@ def toy_table(tmp_path: Path) -> Path:
     path = tmp_path / "table.csv"
     path.write_text("\n".join(rows) + "\n", "utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def mini_openmic(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes a new OpenMIC-2018 with few clips at each call: layout and formats are the official.
+
+    ``mini_openmic(train=48, test=24, seconds=10.0)``; three clips or more in each split. Each tag
+    sounds in a quarter of the clips, as two tones of its own, and in each split half of the clips
+    are labelled for it, some of them present and some absent. A second of sound makes it quick.
+    """
+
+    def make(train: int = 48, test: int = 24, seconds: float = 10.0) -> Path:
+        folder = tmp_path_factory.mktemp("openmic-2018")
+        noise = np.random.default_rng(0)
+        keys = [f"{46 + 3 * clip:06d}_{3840 * clip}" for clip in range(train + test)]
+        parts = np.split(noise.permutation(train + test), [train])
+        plays, told = np.zeros((2, train + test, len(OPENMIC)), dtype=bool)
+        for part in parts:
+            for tag in range(len(OPENMIC)):
+                mixed = noise.permutation(part)
+                plays[mixed[: max(1, len(part) // 4)], tag] = True
+                told[mixed[::2], tag] = True
+        _write_sound(folder, keys, plays, seconds)
+        _write_partitions(folder, [[keys[clip] for clip in sorted(part)] for part in parts])
+        _write_labels(folder, keys, plays, told)
+        return folder
+
+    return make
+
+
+def _write_sound(folder: Path, keys: list[str], plays: np.ndarray, seconds: float) -> None:
+    time = np.arange(round(seconds * 22_050)) / 22_050
+    pitch = 150 * 2 ** (np.arange(2 * len(OPENMIC)) / 7.5)  # 150 to 5500 Hz, two of them a tag
+    tones = np.sin(2 * np.pi * pitch[:, None] * time).reshape(len(OPENMIC), 2, -1).sum(axis=1)
+    noise = np.random.default_rng(1)
+    for key, sounding in zip(keys, plays, strict=True):
+        wave = 0.4 * sounding @ tones / (1 + sounding.sum()) + noise.normal(0, 0.01, len(time))
+        path = folder / "audio" / key[:3] / f"{key}.ogg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, wave, 22_050)
+
+
+def _write_partitions(folder: Path, parts: list[list[str]]) -> None:
+    """The official split, and the artists, who are in one part of it each."""
+    (folder / "partitions").mkdir()
+    rows: list[tuple[object, ...]] = []
+    for name, keys in zip(("train", "test"), parts, strict=True):
+        text = "".join(f"{key}\n" for key in keys)
+        (folder / "partitions" / f"split01_{name}.csv").write_text(text, "utf-8")
+        for number, key in enumerate(keys):
+            artist = (1000 if name == "test" else 0) + number * 2 // 5  # two or three clips each
+            rows.append((int(key[:6]), artist, f"The {artist},\nand Friends", "Tones", key))
+    header = ("track_id", "artist_id", "artist_name", "track_title", "sample_key")
+    _write_csv(folder / "openmic-2018-metadata.csv", header, rows)
+
+
+def _write_labels(folder: Path, keys: list[str], plays: np.ndarray, told: np.ndarray) -> None:
+    """What was said: as rows, and as arrays of which numpy pickles the one with the keys."""
+    (folder / "class-map.json").write_text(
+        json.dumps({tag: place for place, tag in enumerate(OPENMIC)}), "utf-8"
+    )
+    trust = np.random.default_rng(2).uniform(0.25, 0.5, plays.shape)
+    relevance = 0.5 + np.where(plays, trust, -trust)
+    cells = [(keys[clip], OPENMIC[tag], relevance[clip, tag], 3) for clip, tag in np.argwhere(told)]
+    clip, tag = np.argwhere(~told)[0]
+    undecided = (keys[clip], OPENMIC[tag], 0.5, 2)
+    repeated = cells[0]  # as some are in the official file
+    header = ("sample_key", "instrument", "relevance", "num_responses")
+    path = folder / "openmic-2018-aggregated-labels.csv"
+    _write_csv(path, header, [*cells, undecided, repeated])
+    np.savez(
+        folder / "openmic-2018.npz",
+        X=np.zeros((len(keys), 10, 128), np.uint8),
+        Y_true=np.where(told, relevance, 0.5),
+        Y_mask=told,
+        sample_key=np.array(keys, dtype=object),
+    )
+
+
+def _write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 @st.composite

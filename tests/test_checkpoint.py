@@ -1,8 +1,10 @@
 """Networks on disk: what is saved is loaded, and what is no network of ours is refused."""
 
 import dataclasses
+import hashlib
 import json
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,18 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from published import PANNS, panns_file, panns_like
+from timbretree.backbones import BACKBONES
 from timbretree.checkpoint import (
     KEY,
+    LOADERS,
     AudioSetStart,
     Checkpoint,
     CheckpointError,
     audioset_classes,
     load_efficientat,
+    load_panns,
+    load_start,
     start_from_audioset,
 )
 from timbretree.heads import HEADS
@@ -181,6 +188,126 @@ def test_a_checkpoint_that_does_not_fit_itself(saved: Path, tmp_path: Path, chan
         Checkpoint.load(path)
 
 
+# --- PANNs'
+
+
+@pytest.fixture(scope="module")
+def cnn14(tmp_path_factory: pytest.TempPathFactory) -> AudioSetStart:
+    path = panns_file(tmp_path_factory.mktemp("panns"), panns_like())
+    assert path.stat().st_size < 100_000
+    return load_panns(path, sha256=None)
+
+
+def test_every_weight_of_panns_comes_to_its_place(cnn14: AudioSetStart) -> None:
+    theirs = panns_like()
+    assert len(theirs) == 84
+    found = {"fc_audioset.weight": cnn14.weight, "fc_audioset.bias": cnn14.bias}
+    for name, value in cnn14.trunk.state_dict().items():
+        if name.startswith("blocks."):
+            _, number, rest = name.split(".", 2)
+            name = f"conv_block{int(number) + 1}.{rest}"
+        found[name] = value
+    front_end = {name for name in theirs if name.startswith(("spectrogram", "logmel"))}
+    assert set(found) == set(theirs) - front_end
+    for name, value in found.items():
+        assert torch.equal(value, theirs[name]), name
+
+
+@pytest.mark.parametrize("name", PANNS)
+def test_each_of_the_84_entries_is_needed_in_its_shape(tmp_path: Path, name: str) -> None:
+    less = panns_like()
+    del less[name]
+    with pytest.raises(CheckpointError, match=rf"Cnn14\.pth is not .*: {name} is missing$"):
+        load_panns(panns_file(tmp_path, less), sha256=None)
+    misshapen = panns_like() | {name: torch.zeros(3, 5)}
+    words = re.escape(f"{name} has shape (3, 5), expected {PANNS[name]}")
+    with pytest.raises(CheckpointError, match=rf"Cnn14\.pth is not .*: {words}$"):
+        load_panns(panns_file(tmp_path, misshapen), sha256=None)
+
+
+def test_nothing_else_is_taken_for_panns(tmp_path: Path) -> None:
+    def refused(content: object, words: str) -> None:
+        torch.save(content, tmp_path / "other.pth")
+        with pytest.raises(CheckpointError, match=rf"other\.pth is not PANNs' Cnn14_16k: {words}"):
+            load_panns(tmp_path / "other.pth", sha256=None)
+
+    refused({"model": panns_like() | {"more": torch.zeros(1)}}, "more does not belong there$")
+    refused({"model": panns_like() | {"bn0.bias": [0.0] * 64}}, "bn0.bias has shape None")
+    refused(panns_like(), "expected a table of 84 weights, got NoneType$")
+    refused([1], "expected a table of 84 weights, got NoneType$")
+    refused({"model": {}}, r".* is missing; .* is missing; .* is missing; and 81 more$")
+
+
+def test_the_rows_of_all_20_tags_are_copied_from_panns(cnn14: AudioSetStart) -> None:
+    rows = torch.randn(527, 2048)
+    start = AudioSetStart(cnn14.trunk, rows, rows[:, 0])
+    net = build("cnn14", "mcm", TREE)
+    assert start_from_audioset(net, start, TREE.tags) == []
+    for row, tag in enumerate(TREE.tags):
+        assert torch.equal(net.head.fine.weight[row], rows[audioset_classes()[tag]])
+        assert net.head.fine.bias[row] == rows[audioset_classes()[tag], 0]
+    for name, value in cnn14.trunk.state_dict().items():
+        assert torch.equal(net.backbone.state_dict()[name], value)
+    other = build("mn04", "mcm", TREE)
+    with pytest.raises(CheckpointError, match="those of Cnn14, the network has a MobileNet"):
+        start_from_audioset(other, start, TREE.tags)
+
+
+# --- whoever's
+
+
+KNOWN = {
+    "cnn14": "e2ee543a27919542c2ea03eabaa70b24dcd4e6c8e05621de6b67a94e4c5058e6",
+    "mn04": "899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
+}
+
+
+@pytest.mark.parametrize("backbone", LOADERS)
+def test_another_sha256_is_refused_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: str
+) -> None:
+    path = panns_file(tmp_path, panns_like())
+    monkeypatch.setattr(torch, "load", None)
+    for load in (LOADERS[backbone], lambda path: load_start(backbone, path)):
+        with pytest.raises(CheckpointError, match=rf"the file with sha256 {KNOWN[backbone]}, got"):
+            load(path)
+        with pytest.raises(CheckpointError, match=r"nowhere\.pt: No such file"):
+            load(tmp_path / "nowhere.pt")
+
+
+@pytest.mark.parametrize("load", LOADERS.values())
+def test_a_known_sha256_is_opened(tmp_path: Path, load: Callable[..., AudioSetStart]) -> None:
+    torch.save({"model": {}}, tmp_path / "a.pt")
+    digest = hashlib.sha256((tmp_path / "a.pt").read_bytes()).hexdigest()
+    with pytest.raises(CheckpointError, match=r"a\.pt is not .* is missing"):
+        load(tmp_path / "a.pt", sha256=digest)
+
+
+def test_the_loader_of_each_backbone() -> None:
+    assert {"cnn14": load_panns, "mn04": load_efficientat} == LOADERS
+    assert set(LOADERS) == set(BACKBONES)
+    with pytest.raises(CheckpointError, match="backbone 'mn10'; choose from cnn14, mn04"):
+        load_start("mn10", "weights.pt")
+
+
+@pytest.mark.parametrize("load", LOADERS.values())
+def test_files_that_cannot_be_opened_safely(
+    tmp_path: Path, load: Callable[..., AudioSetStart]
+) -> None:
+    path = tmp_path / "other.pt"
+    path.write_bytes(b"garbage" * 99)
+    with pytest.raises(CheckpointError, match=r"other\.pt holds no weights .* safely$"):
+        load(path, sha256=None)
+    torch.save({"path": Path("x")}, path)  # an object, which only an unsafe load would make
+    with pytest.raises(CheckpointError, match=r"other\.pt holds no weights .* safely$"):
+        load(path, sha256=None)
+    torch.save({"model": panns_like()}, path)
+    for content in (path.read_bytes()[:-99], b""):
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"other\.pt is damaged"):
+            load(path, sha256=None)
+
+
 # --- EfficientAT's
 
 
@@ -195,47 +322,31 @@ def upstream(shared: Path) -> dict[str, Tensor]:
     return weights
 
 
-def test_another_sha256_is_refused_before_it_is_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    torch.save({"classifier.5.weight": torch.zeros(2)}, tmp_path / "other.pt")
-    monkeypatch.setattr(torch, "load", None)
-    with pytest.raises(CheckpointError, match="expected the file with sha256 899a8c62"):
-        load_efficientat(tmp_path / "other.pt")
-    with pytest.raises(CheckpointError, match=r"nowhere\.pt: No such file"):
-        load_efficientat(tmp_path / "nowhere.pt")
-
-
 def test_files_that_are_no_mn04(tmp_path: Path) -> None:
     path = tmp_path / "other.pt"
     for content in ({"model": torch.zeros(1)}, [1, 2], {"classifier.5.weight": torch.zeros(2)}):
         torch.save(content, path)
         with pytest.raises(CheckpointError, match=r"other\.pt is not EfficientAT's mn04"):
             load_efficientat(path, sha256=None)
-    path.write_bytes(b"garbage" * 99)
-    with pytest.raises(CheckpointError, match=r"can be opened safely$"):
-        load_efficientat(path, sha256=None)
-    torch.save({"path": Path("x")}, path)  # an object, which only an unsafe load would make
-    with pytest.raises(CheckpointError, match=r"can be opened safely$"):
-        load_efficientat(path, sha256=None)
 
 
 def test_the_load_is_strict(shared: Path, tmp_path: Path) -> None:
     """EfficientAT's own loader tries again without strictness and goes on with random layers."""
     path = tmp_path / "almost.pt"
-    name = "features.0.0.weight"
+    whole = upstream(shared)
 
     def refused(weights: dict[str, Tensor], words: str) -> None:
         torch.save(weights, path)
-        with pytest.raises(CheckpointError, match=rf"(?s)almost\.pt.*{words}"):
+        with pytest.raises(CheckpointError, match=rf"almost\.pt.* mn04: {words}"):
             load_efficientat(path, sha256=None)
 
-    whole = upstream(shared)
-    assert name in whole
-    refused({k: v for k, v in whole.items() if k != name}, f'Missing key.*"{name}"')
-    refused(whole | {"more": torch.zeros(1)}, 'Unexpected key.*"more"')
-    refused(whole | {name: torch.zeros(9, 1, 3, 3)}, f"size mismatch for {name}")
-    refused(whole | {"classifier.5.weight": torch.zeros(10, 512)}, "expected 527 classes, got")
+    names = ("features.0.0.weight", "features.4.block.2.conc_se_layers.0.fc1.bias",
+             "features.16.1.running_var", "classifier.2.weight", "classifier.5.bias")  # fmt: skip
+    for name in names:
+        assert name in whole
+        refused({k: v for k, v in whole.items() if k != name}, f"{name} is missing$")
+        refused(whole | {name: torch.zeros(3, 5)}, rf"{name} has shape \(3, 5\), expected")
+    refused(whole | {"more": torch.zeros(1)}, "more does not belong there$")
     torch.save(whole, path)  # the same weights in another file
     load_efficientat(path, sha256=None)
 

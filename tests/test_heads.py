@@ -1,4 +1,4 @@
-"""The six heads: that each computes what its row of the paper's Table 1 says, and no more."""
+"""The heads: that each computes what its row of the paper's Table 1 says, and no more."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from conftest import trees
+from timbretree.backbones import Cnn14
 from timbretree.heads import (
     HEADS,
     GroupedMax,
     GroupedMean,
     LevelWise,
     LinearProjection,
+    MaxConstraint,
     ResAtt,
     TopDown,
 )
@@ -68,7 +70,8 @@ def test_probabilities_of_all_tags_and_groups(tree: Taxonomy, name: str, seed: i
         assert each.isfinite().all()
         assert each.min() >= 0
         assert each.max() <= 1
-    if name in ("levelwise", "topdown", "lp"):
+    assert (said.own is not None) == (name == "mcm")  # a head is in training mode when made
+    if name in ("levelwise", "topdown", "lp", "mcm"):
         assert said.attention is None
     else:
         assert said.attention.shape == (4, len(tree.tags), len(tree.groups))
@@ -141,6 +144,26 @@ def test_the_tree_is_no_weight(name: str) -> None:
     assert set(head.state_dict()) == {label for label, _ in head.named_parameters()}
 
 
+@pytest.mark.parametrize("name", HEADS)
+def test_what_is_learnt_is_what_is_used(name: str) -> None:
+    """No head has a rule for learning and another one for use."""
+    head, embedding = made(name, NAMED[1]), clips(10)
+    learnt, used = head.train()(embedding), head.eval()(embedding)
+    assert torch.equal(learnt.fine, used.fine)
+    assert torch.equal(learnt.coarse, used.coarse)
+
+
+def test_the_networks_are_about_equally_large() -> None:
+    """Within half a percent of the paper's trunk, so no row of Table 1 wins by its size."""
+    with torch.device("meta"):
+        sizes = [size(Cnn14()) + size(make(2048, NAMED[0])) for make in HEADS.values()]
+    assert max(sizes) / min(sizes) < 1.005
+
+
+def size(net: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
 # --- level-wise (a)
 
 
@@ -155,6 +178,48 @@ def test_level_wise_is_two_classifiers_apart() -> None:
     assert head.fine.weight.grad is None
 
 
+# --- max constraint (C-HMCNN)
+
+
+def own_words(head: nn.Module, tree: Taxonomy, embedding: Tensor) -> dict[str, np.ndarray]:
+    """What the classifier of each node says by itself, clip by clip."""
+    own = dict(zip(tree.groups, sigmoid(linear(head.coarse, embedding)).T, strict=True))
+    return own | dict(zip(tree.tags, sigmoid(linear(head.fine, embedding)).T, strict=True))
+
+
+@settings(deadline=None, max_examples=40)
+@given(ANY_TREE, st.integers(0, 9))
+def test_max_constraint_is_the_loudest_of_all_below(tree: Taxonomy, seed: int) -> None:
+    head, embedding = made("mcm", tree, seed), clips(seed)
+    assert isinstance(head, MaxConstraint)
+    said, own = head(embedding), own_words(head, tree, embedding)
+    for column, group in enumerate(tree.groups):
+        below = [own[name] for name in own if group in (name, *tree.path(name))]
+        np.testing.assert_allclose(said.coarse[:, column].detach(), np.max(below, 0), atol=1e-6)
+        np.testing.assert_allclose(said.own[:, column].detach(), own[group], atol=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(ANY_TREE, st.integers(0, 9))
+def test_max_constraint_no_node_is_above_the_one_it_hangs_from(tree: Taxonomy, seed: int) -> None:
+    said = made("mcm", tree, seed)(10 * clips(seed, 8))
+    value = dict(zip(tree.groups, said.coarse.detach().T, strict=True))
+    value |= dict(zip(tree.tags, said.fine.detach().T, strict=True))
+    for name in value:
+        for group in tree.path(name):
+            assert (value[name] <= value[group]).all()
+
+
+def test_the_groups_own_words_are_for_training_alone() -> None:
+    """So what is exported is the same for every head."""
+    head, embedding = made("mcm", NAMED[1]), clips(5)
+    heard, listening = head.eval()(embedding), head.train()(embedding)
+    assert heard.own is None
+    assert listening.own is not None
+    assert torch.equal(heard.coarse, listening.coarse)
+    assert (listening.own < listening.coarse).any()
+
+
 # --- top-down (b)
 
 
@@ -163,8 +228,7 @@ def test_level_wise_is_two_classifiers_apart() -> None:
 def test_top_down_is_the_product_along_the_path(tree: Taxonomy, seed: int) -> None:
     head, embedding = made("topdown", tree, seed), clips(seed)
     assert isinstance(head, TopDown)
-    own = dict(zip(tree.groups, sigmoid(linear(head.coarse, embedding)).T, strict=True))
-    own |= dict(zip(tree.tags, sigmoid(linear(head.fine, embedding)).T, strict=True))
+    own = own_words(head, tree, embedding)
     said = head(embedding)
     for names, values in ((tree.groups, said.coarse), (tree.tags, said.fine)):
         for column, name in enumerate(names):
@@ -316,6 +380,21 @@ def test_resatt_may_look_beyond_the_group() -> None:
     assert (said.attention[:, torch.from_numpy(~tree.members)] > 0).all()
     loudest = [said.fine[:, below(tree, group)].amax(dim=1) for group in tree.groups]
     assert (said.coarse < torch.stack(loudest, dim=1) - 0.1).any()
+
+
+def test_resatt_has_to_find_the_families_by_itself() -> None:
+    """The same weights, and each tag in another family: to ResAtt it is all one."""
+    tree, embedding = NAMED[0], clips(11)
+    moved = dict(zip(tree.tags, tree.tags[1:] + tree.tags[:1], strict=True))
+    groups = {group: tuple(moved[tag] for tag in below) for group, below in tree.children.items()}
+    blind = set()
+    for name in HEADS:
+        here, there = made(name, tree), made(name, Taxonomy("moved", tree.tags, groups))
+        there.load_state_dict(here.state_dict())
+        if all(torch.equal(*pair) for pair in zip(here(embedding)[:2], there(embedding)[:2],
+                                                  strict=True)):  # fmt: skip
+            blind.add(name)
+    assert blind == {"resatt", "lp", "levelwise"}
 
 
 def test_resatt_starts_as_a_look_at_everything() -> None:

@@ -1,9 +1,12 @@
 """Tables of labels: what is in them, and where exactly one is wrong."""
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from timbretree.annotations import AnnotationError, Annotations
 from timbretree.tables import read_table
@@ -78,6 +81,25 @@ def test_what_spreadsheets_write(tmp_path: Path, text: str) -> None:
         ("piano,file,split\n1,a\n", "row 2, column 'split': .* got None"),
         ("file,piano\n\n\na,2\n", "row 4, column 'piano'"),
         ("file,piano\na,1,0\n", "row 2 has more cells than row 1"),
+        ("file,pinao\na,1\n", r"did you mean 'piano'\?"),
+        ("file,piano\na,1\nb,0\na,1\n", "row 4, column 'file': a has row 2 already"),
+        ("file,piano\na,1\n./a,\n", "row 3, column 'file': a has row 2 already"),
+        ("file,tag,label\na,pinao,1\n", "row 2, column 'tag': 'pinao' is no tag of .*piano, vio"),
+        ("file,tag,label\na,pinao,1\n", r"did you mean 'piano'\?"),
+        ("file,tag,label\na,,1\n", "row 2, column 'tag' is empty"),
+        ("file,tag,label\n,piano,1\n", "row 2, column 'file' is empty"),
+        ("file,tag,label\na,piano,x\n", "row 2, column 'label': expected 1, 0 or nothing, got 'x'"),
+        ("file,tag,label\na,piano\n", "row 2, column 'label': .* got no cell"),
+        ("file,tag,label,piano\na,piano,1,1\n", "column 'piano' is no tag"),
+        (
+            "file,tag,label\na,piano,1\na,voice,0\nb,piano,0\na,piano,0\n",
+            "row 5, column 'label' says 0 of a and 'piano', but row 2 says 1",
+        ),
+        (
+            "file,tag,label,split\na,piano,1,train\nb,voice,0,test\na,voice,0,test\n",
+            "row 4, column 'split' says test of a, but row 2 says train",
+        ),
+        ("file,tag,label,split\na,piano,1,dev\n", "row 2, column 'split': expected one of"),
     ],
 )
 def test_faults_are_named_with_row_and_column(tmp_path: Path, text: str, words: str) -> None:
@@ -97,3 +119,87 @@ def test_files_that_are_no_table(tmp_path: Path) -> None:
 
 def test_empty_cells_after_the_last_column_do_no_harm(tmp_path: Path) -> None:
     assert len(read(tmp_path, "file,piano\na.wav,1,,\n")) == 1
+
+
+def write_long(wide: list[tuple[str, str, str, list[str]]]) -> list[str]:
+    return [
+        f"{file},{split},{by},{tag},{label}"
+        for file, split, by, labels in wide
+        for tag, label in zip(TAGS, labels, strict=True)
+    ]
+
+
+CLIPS = st.lists(
+    st.tuples(
+        st.sampled_from(["train", "valid", "test"]),
+        st.sampled_from(["ann", "bob"]),
+        st.lists(st.sampled_from(["1", "0", ""]), min_size=len(TAGS), max_size=len(TAGS)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(CLIPS, st.randoms(use_true_random=False))
+def test_both_forms_say_the_same_whatever_the_order_of_rows(
+    tmp_path_factory: pytest.TempPathFactory,
+    clips: list[tuple[str, str, list[str]]],
+    random: Random,
+) -> None:
+    folder = tmp_path_factory.mktemp("forms")
+    wide = [(f"{number}.wav", *clip) for number, clip in enumerate(clips)]
+    long = write_long(wide)
+    long += [row for row in long if random.random() < 0.3]  # saying it twice does no harm
+    random.shuffle(long)
+    mixed = random.sample(wide, len(wide))
+    texts = {
+        "wide.csv": ["file,split,by,piano,violin,voice"]
+        + [",".join([file, split, by, *labels]) for file, split, by, labels in mixed],
+        "long.csv": ["file,split,by,tag,label", *long],
+    }
+    for name, lines in texts.items():
+        (folder / name).write_text("\n".join(lines), "utf-8")
+        found = read_table(folder / name, TAGS, artist="by")
+        assert len(found) == len(clips)
+        assert found.artists is not None
+        for row, file in enumerate(found.files):
+            split, by, labels = clips[int(file.stem)]
+            assert file == folder / f"{file.stem}.wav"
+            assert (found.splits[row], found.artists[row]) == (split, by)
+            assert found.labels.mask[row].tolist() == [label != "" for label in labels]
+            plays = found.labels.target[row] & found.labels.mask[row]
+            assert plays.tolist() == [label == "1" for label in labels]
+
+
+def test_the_long_form(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, "tag,label,file\nvoice,1,b.wav\npiano,,a.wav\nvoice,,b.wav\npiano,0,b.wav"
+    )
+    assert found.files == (tmp_path / "b.wav", tmp_path / "a.wav")  # as they are first named
+    assert found.splits == ("train", "train")
+    assert found.artists is None
+    np.testing.assert_array_equal(found.labels.mask, [[True, False, True], [False] * 3])
+    np.testing.assert_array_equal(found.labels.target[0], [False, False, True])
+
+
+def test_a_folder_of_audio_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,piano\na.wav,1\n/b.wav,1\n", "utf-8")
+    found = read_table(tmp_path / "labels.csv", TAGS, audio=tmp_path / "sound")
+    assert found.files == (tmp_path / "sound" / "a.wav", Path("/b.wav"))
+    assert read_table(str(tmp_path / "labels.csv"), TAGS, audio="x").files[0] == Path("x/a.wav")
+
+
+def test_a_column_of_artists(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("album,file,piano\n1st,a,1\n 2nd ,b,0\n1st,c,\n", "utf-8")
+    assert read_table(path, TAGS, artist="album").artists == ("1st", "2nd", "1st")
+    with pytest.raises(AnnotationError, match="column 'album' is no tag"):
+        read_table(path, TAGS)
+    with pytest.raises(AnnotationError, match="row 1 names no column 'band', it has album, file"):
+        read_table(path, TAGS, artist="band")
+    path.write_text("album,file,piano\n1st,a,1\n,b,0\n", "utf-8")
+    with pytest.raises(AnnotationError, match="row 3, column 'album' is empty"):
+        read_table(path, TAGS, artist="album")
+    path.write_text("by,file,tag,label\nx,a,piano,1\nx,b,piano,1\ny,a,voice,1\n", "utf-8")
+    with pytest.raises(AnnotationError, match="row 4, column 'by' says y of a, but row 2 says x"):
+        read_table(path, TAGS, artist="by")

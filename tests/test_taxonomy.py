@@ -319,3 +319,12 @@ def test_trees_with_their_groups_in_another_order_are_not_equal() -> None:
     assert one != other
     assert one == Taxonomy.from_dict(one.to_dict())
     assert one != "a tree"
+
+
+@given(trees())
+def test_edges_are_the_parent_of_each_node_that_has_one(tree: Taxonomy) -> None:
+    nodes = (*tree.tags, *tree.groups)
+    assert {(nodes[child], nodes[parent]) for child, parent in tree.edges} == set(
+        tree.parents.items()
+    )
+    assert (tree.edges[:, 1] >= len(tree.tags)).all()

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,59 +12,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conftest import PITCH
 from timbretree.annotations import AnnotationError
 from timbretree.checkpoint import Checkpoint
-from timbretree.data import ClipSet
+from timbretree.data import ClipSet, shuffled
 from timbretree.evaluate import predict
-from timbretree.heads import ResAtt
-from timbretree.labels import Labels
-from timbretree.losses import joint_bce
-from timbretree.melspec import MelSpec
+from timbretree.losses import JointLoss, Objective, total
+from timbretree.material import Source
 from timbretree.model import InstrumentNet
 from timbretree.session import Plan, Session
 from timbretree.taxonomy import Taxonomy
-from timbretree.train import Epoch, TrainConfig, fit, validation_losses
-
-RATE = 8000
-
-
-class SmallTrunk(nn.Module):
-    """As simple as a trunk can be, with BatchNorm and dropout."""
-
-    spec = MelSpec(RATE, 256, 256, 128, 16, 50.0, 4000.0, "slaney", "decibel")
-    num_features = 16
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(16)
-        self.hidden = nn.Linear(16, 16)
-
-    def forward(self, mel: Tensor) -> Tensor:
-        image = self.norm(mel.transpose(1, 2)[..., None])[..., 0]  # (B, 16, frames)
-        hidden = torch.relu(self.hidden(image.mean(dim=2)))
-        return nn.functional.dropout(hidden, 0.1, self.training)
-
-
-def toy_net(tree: Taxonomy) -> InstrumentNet:
-    torch.manual_seed(0)
-    return InstrumentNet(SmallTrunk(), ResAtt(16, tree))
-
-
-def toy_clips(tree: Taxonomy, number: int = 20) -> ClipSet:
-    """Hums and whistles in turn; nobody was asked about the whistle in every third clip."""
-    noise = np.random.default_rng(number)
-    time = np.arange(RATE // 4) / RATE
-    plays = np.arange(number)[:, None] % 2 == [[0, 1]]
-    waves = np.stack(
-        [np.sin(2 * np.pi * list(PITCH.values())[n % 2] * time) for n in range(number)]
-    )
-    samples = 0.3 * waves + noise.normal(0, 0.02, waves.shape)
-    mask = np.ones((number, 2), bool)
-    mask[::3, 1] = False
-    fine = Labels(plays, mask)
-    rows = np.arange(number)
-    return ClipSet((samples * 32767).astype(np.int16), rows, fine, tree.lift(fine))
+from timbretree.train import (
+    Epoch,
+    Learner,
+    TrainConfig,
+    accelerator,
+    fit,
+    validation_losses,
+)
+from toy import toy_clips, toy_net
 
 
 def weights(net: nn.Module) -> dict[str, Tensor]:
@@ -77,11 +43,23 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor], part: str = "") -> bo
     return all(torch.equal(one[name], other[name]) for name in names)
 
 
+def learn(
+    net: nn.Module, tree: Taxonomy, clips: tuple[ClipSet, ClipSet], config: TrainConfig
+) -> Iterator[Epoch]:
+    """Train on the first and judge by the second."""
+    steps = math.ceil(len(clips[0]) / config.batch)
+    return fit(Learner(net, tree, config, steps=steps, where=accelerator("cpu")), *clips)
+
+
+def judge(net: nn.Module, clips: ClipSet) -> tuple[float, float]:
+    return validation_losses(net, clips, where=accelerator("cpu"))
+
+
 def trained(tree: Taxonomy, **config: object) -> tuple[InstrumentNet, list[Epoch]]:
     net = toy_net(tree)
     settings: dict[str, object] = {"epochs": 2, "warmup": 1, "batch": 8, "learning_rate": 0.01}
     plan = TrainConfig(**(settings | config))
-    return net, list(fit(net, toy_clips(tree), toy_clips(tree, 6), plan))
+    return net, list(learn(net, tree, (toy_clips(tree), toy_clips(tree, 6)), plan))
 
 
 # --- fit
@@ -99,7 +77,7 @@ def test_a_toy_problem_is_learnt(toy_tree: Taxonomy) -> None:
 def test_epochs_are_counted_from_one_and_say_what_they_brought(toy_tree: Taxonomy) -> None:
     net, epochs = trained(toy_tree, epochs=3)
     assert [epoch.number for epoch in epochs] == [1, 2, 3]
-    valid = validation_losses(net, toy_clips(toy_tree, 6), device="cpu")
+    valid = judge(net, toy_clips(toy_tree, 6))
     assert (epochs[-1].valid_fine, epochs[-1].valid_coarse) == valid
     assert all(math.isfinite(e.train_loss) and e.seconds >= 0 for e in epochs)
 
@@ -122,31 +100,33 @@ def test_validation_losses_are_over_all_observed_cells(toy_tree: Taxonomy) -> No
         right = np.where(labels.target, score, 1 - score)
         wanted.append(-np.log(right[labels.mask]).mean())
     net.train()
-    assert validation_losses(net, clips, device="cpu") == pytest.approx(tuple(wanted), rel=1e-5)
+    assert judge(net, clips) == pytest.approx(tuple(wanted), rel=1e-5)
 
 
 def test_nobody_heard_the_validation_clips(toy_tree: Taxonomy) -> None:
     clips = toy_clips(toy_tree, 4)
     clips.fine.mask[:], clips.coarse.mask[:] = False, False
-    assert validation_losses(toy_net(toy_tree), clips, device="cpu") == (0.0, 0.0)
+    assert judge(toy_net(toy_tree), clips) == (0.0, 0.0)
 
 
 def test_clips_in_training_are_heard_in_training_mode(toy_tree: Taxonomy) -> None:
     """Validation ends an epoch in evaluation mode; the next one must leave it again."""
     net, modes = toy_net(toy_tree), []
     net.backbone.register_forward_hook(lambda module, *_: modes.append(module.training))
-    list(fit(net, toy_clips(toy_tree), toy_clips(toy_tree, 6), TrainConfig(epochs=2, batch=10)))
+    clips = toy_clips(toy_tree), toy_clips(toy_tree, 6)
+    list(learn(net, toy_tree, clips, TrainConfig(epochs=2, batch=10)))
     assert modes == [True, True, False] * 2
 
 
 def test_train_loss_is_equation_2(toy_tree: Taxonomy) -> None:
     net, clips = toy_net(toy_tree), toy_clips(toy_tree, 8)
-    config = TrainConfig(epochs=1, batch=8, fine_weight=0.7, seed=5)
-    batch = next(clips.batches(8, seed=5 * 100_003 + 1))
+    config = TrainConfig(epochs=1, batch=8, objective=Objective(0.7), seed=5)
+    batch = next(clips.batches(8, order=shuffled(8, seed=5 * 100_003 + 1)))
     torch.manual_seed(5)
     twin = copy.deepcopy(net).train()
-    wanted = joint_bce(twin(batch.waveform), batch.fine, batch.coarse, 0.7).item()
-    epoch = next(fit(net, clips, clips, config))
+    loss = JointLoss(Objective(0.7), toy_tree)
+    wanted = total(loss(twin(batch.inputs), batch.fine, batch.coarse)).item()
+    epoch = next(learn(net, toy_tree, (clips, clips), config))
     assert epoch.train_loss == pytest.approx(wanted, rel=1e-6)
 
 
@@ -227,7 +207,7 @@ def test_the_defaults_are_those_of_the_paper() -> None:
     config = TrainConfig()
     assert (config.batch, config.learning_rate, config.weight_decay) == (16, 1e-4, 1e-4)
     assert (config.warmup, config.epochs) == (5, 30)
-    assert config.fine_weight in (0.70, 0.75, 0.80, 0.85, 0.90)
+    assert config.objective.fine_weight in (0.70, 0.75, 0.80, 0.85, 0.90)
 
 
 # --- a whole session
@@ -235,14 +215,18 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 
 def plan(table: Path, tree: Taxonomy, **more: object) -> Plan:
     config = TrainConfig(epochs=1, warmup=0, batch=3, learning_rate=1e-3)
-    return Plan(table, tree, seconds=1.0, train=config, **more)
+    return Plan(Source(table, tree, seconds=1.0), train=config, **more)
+
+
+def begin(asked: Plan, folder: Path) -> Session:
+    return Session(asked, folder, where=accelerator("cpu"))
 
 
 def test_a_session_from_table_to_checkpoint(
     tmp_path: Path, toy_table: Path, toy_tree: Taxonomy
 ) -> None:
     (tmp_path / "3.wav").write_text("no audio " * 99)
-    session = Session(plan(toy_table, toy_tree), tmp_path / "run")
+    session = begin(plan(toy_table, toy_tree), tmp_path / "run")
     assert session.failures == {str(tmp_path / "3.wav"): "not_audio"}
     assert (len(session.train), len(session.valid), session.random_tags) == (5, 4, [])
     np.testing.assert_array_equal(session.train.rows, [0, 1, 2, 4, 5])
@@ -252,8 +236,9 @@ def test_a_session_from_table_to_checkpoint(
     assert {"plan.json", "epochs.jsonl", "best.safetensors"} <= {p.name for p in run.iterdir()}
     assert not list(run.glob("*.part"))
     record = json.loads((run / "plan.json").read_text("utf-8"))
-    assert record["taxonomy"] == toy_tree.to_dict()
-    assert (record["backbone"], record["head"], record["seconds"]) == ("mn04", "resatt", 1.0)
+    assert record["source"]["taxonomy"] == toy_tree.to_dict()
+    assert (record["backbone"], record["method"]) == ("mn04", "resatt")
+    assert record["source"]["seconds"] == 1.0
     assert record["train"]["learning_rate"] == 1e-3
     lines = (run / "epochs.jsonl").read_text("utf-8").splitlines()
     assert [Epoch(**json.loads(line)) for line in lines] == epochs
@@ -271,9 +256,9 @@ def test_a_session_from_table_to_checkpoint(
 def test_the_epoch_with_the_lowest_fine_loss_is_kept(
     tmp_path: Path, toy_table: Path, toy_tree: Taxonomy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from timbretree import session as room
+    from timbretree import resume as room
 
-    session = Session(plan(toy_table, toy_tree), tmp_path / "run")
+    session = begin(plan(toy_table, toy_tree), tmp_path / "run")
     bias = session.net.head.fine.bias
 
     def made_up(*_: object, **__: object) -> object:
@@ -293,7 +278,7 @@ def test_clips_are_held_out_where_the_table_names_none(
 ) -> None:
     text = toy_table.read_text("utf-8").replace("valid", "train")
     toy_table.write_text(text, "utf-8")
-    session = Session(plan(toy_table, toy_tree), tmp_path / "run")
+    session = begin(plan(toy_table, toy_tree), tmp_path / "run")
     assert len(session.train) + len(session.valid) == 10
     assert 1 <= len(session.valid) <= 3
     assert not set(session.train.rows) & set(session.valid.rows)
@@ -303,21 +288,21 @@ def test_no_clip_that_can_be_used(tmp_path: Path, toy_table: Path, toy_tree: Tax
     for number in range(6, 10):
         (tmp_path / f"{number}.wav").unlink()
     with pytest.raises(AnnotationError, match="no usable clip is left in split 'valid'"):
-        Session(plan(toy_table, toy_tree), tmp_path / "run")
+        begin(plan(toy_table, toy_tree), tmp_path / "run")
     toy_table.write_text(toy_table.read_text("utf-8").replace("train", "test"), "utf-8")
     with pytest.raises(AnnotationError, match="no usable clip is left in split 'train'"):
-        Session(plan(toy_table, toy_tree), tmp_path / "run")
+        begin(plan(toy_table, toy_tree), tmp_path / "run")
     toy_table.write_text(toy_table.read_text("utf-8").replace("valid", "test"), "utf-8")
     with pytest.raises(AnnotationError, match="0 training clips"):
-        Session(plan(toy_table, toy_tree), tmp_path / "run")
+        begin(plan(toy_table, toy_tree), tmp_path / "run")
 
 
 def test_a_session_may_start_from_audioset(tmp_path: Path, toy_table: Path, shared: Path) -> None:
     tree = Taxonomy("two", ("piano", "kazoo"), {"all": ("piano", "kazoo")})
     text = toy_table.read_text("utf-8").replace("hum", "piano").replace("whistle", "kazoo")
     toy_table.write_text(text, "utf-8")
-    start = shared / "weights" / "mn04_as" / "mn04_as_mAP_432.pt"
-    session = Session(plan(toy_table, tree, start=start), tmp_path / "run")
+    weights_ = shared / "weights" / "mn04_as" / "mn04_as_mAP_432.pt"
+    session = begin(plan(toy_table, tree, start=weights_), tmp_path / "run")
     assert session.random_tags == ["kazoo"]
 
 
@@ -327,5 +312,5 @@ def test_a_session_depends_on_its_seed_and_nothing_else(
     nets = []
     for run in ("one", "two"):
         torch.rand(len(nets) + 1)  # whatever went on before
-        nets.append(Session(plan(toy_table, toy_tree), tmp_path / run).net.state_dict())
+        nets.append(begin(plan(toy_table, toy_tree), tmp_path / run).net.state_dict())
     assert same(*nets)

@@ -2,8 +2,12 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import os
+import re
+import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,12 +18,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from timbretree.backbones import MobileNet
+from timbretree.backbones import Backbone, Cnn14, MobileNet
 from timbretree.model import InstrumentNet, build
 from timbretree.taxonomy import Taxonomy, TaxonomyError
 
 SCHEMA = 1
 KEY = "timbretree"
+CNN14_16K_SHA256 = "e2ee543a27919542c2ea03eabaa70b24dcd4e6c8e05621de6b67a94e4c5058e6"
+"""Of ``Cnn14_16k_mAP=0.438.pth`` as PANNs released it."""
 MN04_SHA256 = "899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c"
 """Of ``mn04_as_mAP_432.pt`` as EfficientAT released it."""
 
@@ -88,20 +94,83 @@ def _check_thresholds(record: dict[str, Any]) -> None:
 class AudioSetStart:
     """A network that somebody trained on AudioSet: its trunk, and its 527 classifier rows."""
 
-    trunk: MobileNet
+    trunk: Backbone
     weight: Tensor
     """(527, D)"""
     bias: Tensor
     """(527,)"""
 
 
-def load_efficientat(path: str | Path, *, sha256: str | None = MN04_SHA256) -> AudioSetStart:
-    """Import EfficientAT's ``mn04_as_mAP_432.pt``, strictly: every key, every shape, no other.
+def load_panns(path: str | Path, *, sha256: str | None = CNN14_16K_SHA256) -> AudioSetStart:
+    """Import PANNs' ``Cnn14_16k_mAP=0.438.pth``, strictly: all 84 keys, every shape, no other.
 
     It is a pickle, so it is opened only if its sha256 is the known one (``sha256=None`` takes any)
     and with ``weights_only``. Raises CheckpointError.
     """
-    path = Path(path)
+    content = _open(Path(path), sha256)
+    weights = content.get("model") if isinstance(content, dict) else None
+    return _adopt(Path(path), weights, _PANNS)
+
+
+def load_efficientat(path: str | Path, *, sha256: str | None = MN04_SHA256) -> AudioSetStart:
+    """Import EfficientAT's ``mn04_as_mAP_432.pt``, as strictly as ``load_panns``."""
+    return _adopt(Path(path), _open(Path(path), sha256), _EFFICIENTAT)
+
+
+LOADERS = {"cnn14": load_panns, "mn04": load_efficientat}
+
+
+def load_start(backbone: str, path: str | Path) -> AudioSetStart:
+    """Import the published AudioSet weights of a backbone. Raises CheckpointError."""
+    if backbone not in LOADERS:
+        raise CheckpointError(
+            f"there are no AudioSet weights of backbone {backbone!r}; "
+            f"choose from {', '.join(LOADERS)}"
+        )
+    return LOADERS[backbone](path)
+
+
+@dataclass(frozen=True)
+class _Release:
+    """A network as its makers published it."""
+
+    title: str
+    make: Callable[[], Backbone]
+    their_name: Callable[[str], str]
+    """Of one of our trunk's weights."""
+    classifier: str
+    """The layer of 527 classes, which is no part of our trunk."""
+    apart: Mapping[str, tuple[int, ...]]
+    """The shapes of what we have no use for."""
+
+
+_PANNS = _Release(
+    "PANNs' Cnn14_16k",
+    Cnn14,
+    lambda ours: re.sub(r"^blocks\.(\d)", lambda found: f"conv_block{int(found[1]) + 1}", ours),
+    "fc_audioset",
+    {  # its front end; ours calculates the same in float64
+        "spectrogram_extractor.stft.conv_real.weight": (257, 1, 512),
+        "spectrogram_extractor.stft.conv_imag.weight": (257, 1, 512),
+        "logmel_extractor.melW": (257, 64),
+    },
+)
+_EFFICIENTAT = _Release(
+    "EfficientAT's mn04",
+    MobileNet,
+    lambda ours: re.sub(r"^embed", "classifier.2", re.sub(r"\.fc", ".conc_se_layers.0.fc", ours)),
+    "classifier.5",
+    {},
+)
+
+
+_DAMAGE = (AssertionError, AttributeError, EOFError, LookupError, RuntimeError, TypeError,
+           ValueError, struct.error)  # fmt: skip
+"""What torch raises of damaged pickles, as fuzzing it showed."""
+
+
+def _open(path: Path, sha256: str | None) -> Any:
+    """What is in somebody's pickle, if it is the known one."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -113,17 +182,40 @@ def load_efficientat(path: str | Path, *, sha256: str | None = MN04_SHA256) -> A
             "fetch it again, it is damaged or another one"
         )
     try:
-        upstream: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        weight, bias = upstream.pop("classifier.5.weight"), upstream.pop("classifier.5.bias")
-        trunk = MobileNet()
-        trunk.load_state_dict({_our_name(name): value for name, value in upstream.items()})
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except UnpicklingError as error:  # torch's own message advises to load it unsafely
         raise CheckpointError(f"{path} holds no weights that can be opened safely") from error
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} is not EfficientAT's mn04: {error}") from error
-    if weight.shape != (527, trunk.num_features) or bias.shape != (527,):
-        raise CheckpointError(f"{path}: expected 527 classes, got {tuple(weight.shape)}")
-    return AudioSetStart(trunk, weight, bias)
+    except _DAMAGE as error:
+        raise CheckpointError(f"{path} is damaged: {type(error).__name__} {error}") from error
+
+
+def _adopt(path: Path, theirs: Any, release: _Release) -> AudioSetStart:
+    """Their weights in a trunk of ours, if they are all there and nothing else is."""
+    with torch.device("meta"):
+        trunk = release.make()
+    names = {release.their_name(ours): ours for ours in trunk.state_dict()}
+    wanted = {name: tuple(trunk.state_dict()[ours].shape) for name, ours in names.items()}
+    weight, bias = f"{release.classifier}.weight", f"{release.classifier}.bias"
+    wanted |= {weight: (527, trunk.num_features), bias: (527,), **release.apart}
+    if faults := _misfits(theirs, wanted):
+        more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise CheckpointError(f"{path} is not {release.title}: {'; '.join(faults[:3])}{more}")
+    trunk = release.make()
+    trunk.load_state_dict({ours: theirs[name] for name, ours in names.items()})  # strict
+    return AudioSetStart(trunk, theirs[weight], theirs[bias])
+
+
+def _misfits(theirs: Any, wanted: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """How a state dict differs from the shapes it should have."""
+    if not isinstance(theirs, dict):
+        return [f"expected a table of {len(wanted)} weights, got {type(theirs).__name__}"]
+    faults = [f"{name} is missing" for name in wanted if name not in theirs]
+    faults += [f"{name} does not belong there" for name in theirs if name not in wanted]
+    for name in wanted:
+        shape = tuple(theirs[name].shape) if isinstance(theirs.get(name), Tensor) else None
+        if name in theirs and shape != wanted[name]:
+            faults.append(f"{name} has shape {shape}, expected {wanted[name]}")
+    return faults
 
 
 def start_from_audioset(
@@ -158,8 +250,3 @@ def audioset_classes() -> dict[str, int]:
     text = Path(__file__).with_name("audioset_classes.json").read_text("utf-8")
     classes: dict[str, int] = json.loads(text)
     return classes
-
-
-def _our_name(upstream: str) -> str:
-    """EfficientAT's name of a weight to ours."""
-    return upstream.replace("conc_se_layers.0.", "").replace("classifier.2.", "embed.")

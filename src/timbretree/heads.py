@@ -1,4 +1,4 @@
-"""The paper's joint heads (Fig. 2): from one embedding to the probabilities of tags and groups.
+"""The paper's joint heads (Fig. 2) and one more: from an embedding to probabilities of all nodes.
 
 All heads share one signature, embedding (B, D) in, Prediction out, and one arithmetic: F tags, C
 groups, and a table of which tag lies below which group. In every bottom-up head the groups hear the
@@ -7,6 +7,7 @@ tags through an attention map, coarse = attention^T fine (Eq. 1); the heads diff
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -28,6 +29,29 @@ class LevelWise(nn.Module):
         with torch.autocast(embedding.device.type, enabled=False):
             embedding = embedding.float()
             return Prediction(self.fine(embedding).sigmoid(), self.coarse(embedding).sigmoid())
+
+
+class MaxConstraint(LevelWise):
+    """Two classifiers side by side, then each group at least as probable as all below it.
+
+    C-HMCNN's max constraint module (Giunchiglia and Lukasiewicz, NeurIPS 2020), not in the paper:
+    the probability of a group is the maximum of its own classifier and those of all its
+    descendants, so no node is ever more probable than the one above it.
+    """
+
+    below: Tensor
+
+    def __init__(self, num_features: int, taxonomy: Taxonomy) -> None:
+        super().__init__(num_features, taxonomy)
+        below = np.hstack([taxonomy.members.T, taxonomy.ancestors.T])  # (C, F + C)
+        self.register_buffer("below", torch.from_numpy(below), persistent=False)
+
+    def forward(self, embedding: Tensor) -> Prediction:
+        """(B, D) to probabilities (B, F) and (B, C); in training also the groups' own (B, C)."""
+        fine, own, *_ = super().forward(embedding)
+        nodes = torch.cat([fine, own], dim=1)  # (B, F + C)
+        coarse = nodes[:, None].masked_fill(~self.below, -1.0).amax(dim=2)
+        return Prediction(fine, coarse, own=own if self.training else None)
 
 
 class TopDown(nn.Module):
@@ -156,4 +180,5 @@ HEADS: dict[str, HeadMaker] = {
     "lp": LinearProjection,
     "gmp": GroupedMax,
     "resatt": ResAtt,
+    "mcm": MaxConstraint,
 }

@@ -27,4 +27,7 @@ class Prediction(NamedTuple):
     """(B, C): the probability of each group."""
     attention: Any = None
     """(B, F, C): the weight of tag f in the decision on group c; each column sums to 1 over the
-    tags. None where a head takes no look at the tags (level-wise, top-down, LP)."""
+    tags. None where a head takes no look at the tags (level-wise, top-down, LP, MCM)."""
+    own: Any = None
+    """(B, C): each group's own word, before the maximum over all below it. Only of the MCM head,
+    and only in training, whose loss needs it; else None."""

@@ -1,117 +1,168 @@
-"""One training run in a folder of its own: table in, checkpoint out."""
+"""One training run in a folder of its own: a data set in, a checkpoint out."""
 
 import dataclasses
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
+from accelerate import Accelerator
+from torch.utils.tensorboard import SummaryWriter
 
-from timbretree.annotations import AnnotationError, Annotations, hold_out
-from timbretree.checkpoint import Checkpoint, load_efficientat, start_from_audioset
-from timbretree.data import ClipSet, clip_set, decode_clips
+from timbretree.checkpoint import Checkpoint, load_start, start_from_audioset
+from timbretree.decoding import Progress
 from timbretree.evaluate import choose_thresholds, predict
-from timbretree.model import build
-from timbretree.tables import read_table
-from timbretree.taxonomy import Taxonomy
-from timbretree.train import Epoch, TrainConfig, fit
+from timbretree.files import write_whole
+from timbretree.material import Source, prepare
+from timbretree.methods import METHODS
+from timbretree.model import InstrumentNet, build
+from timbretree.resume import load_learner, train_to_best
+from timbretree.train import Epoch, Learner, TrainConfig
 
 BEST = "best.safetensors"
+STATE = "state.safetensors"
+
+
+class SessionError(ValueError):
+    """A run that can't be started or gone on with; the message says why."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """What to train, on what."""
 
-    table: Path
-    taxonomy: Taxonomy
+    source: Source
     backbone: str = "mn04"
-    head: str = "resatt"
+    method: str = "resatt"
+    """One of ``timbretree.methods.METHODS``."""
     start: Path | None = None
-    """EfficientAT's AudioSet weights to start from, or None for random ones."""
-    seconds: float = 10.0
-    """Clips are cut or filled up to this length."""
-    rule: str = "observed-any"
-    """How labels are lifted to groups: see ``Taxonomy.lift``."""
+    """AudioSet weights to start from (EfficientAT's for mn04, PANNs' for cnn14), or None for
+    random ones."""
+    frozen: bool = False
+    """Whether the trunk is left as it is, without SpecAugment and dropout, so that each clip goes
+    through it once and the head learns in seconds."""
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_dict(self) -> dict[str, object]:
         """Plain data, for the record."""
-        return dataclasses.asdict(dataclasses.replace(self, taxonomy=None)) | {  # type: ignore[arg-type]
-            "taxonomy": self.taxonomy.to_dict(),
-            "table": str(self.table),
-            "start": self.start and str(self.start),
-        }
+        plain = dataclasses.asdict(dataclasses.replace(self, source=None))  # type: ignore[arg-type]
+        return plain | {"source": self.source.to_dict(), "start": self.start and str(self.start)}
 
 
 class Session:
     """A run: reads and decodes the data set, then ``epochs()`` trains, keeping the best network.
 
-    ``folder`` gets ``plan.json``, ``audio.npy`` (decoded clips), ``epochs.jsonl`` and
-    ``best.safetensors``. Raises AnnotationError and CheckpointError.
+    ``folder`` gets ``plan.json``, the split, ``epochs.jsonl``, TensorBoard's events, the learner as
+    it stands and ``best.safetensors``; ``cache`` (default: ``folder``) the decoded clips. A folder
+    that holds a broken-off run of the same plan goes on. Raises SessionError, AnnotationError and
+    CheckpointError.
     """
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
-        self.plan, self.folder = plan, folder
-        annotations = read_table(plan.table, plan.taxonomy.tags)
-        if "valid" not in annotations.splits:
-            annotations = hold_out(annotations, seed=plan.train.seed)
-        torch.manual_seed(plan.train.seed)  # before the first random weight
-        self.net = build(plan.backbone, plan.head, plan.taxonomy)
-        self.random_tags = self._start()
-        """Tags whose classifier rows start at random though there is a pretrained start."""
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        *,
+        where: Accelerator,
+        cache: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.plan, self.folder, self.where = plan, folder, where
+        tree, method = plan.source.taxonomy, METHODS[plan.method]
+        self.net, self.random_tags = _start(plan)
         folder.mkdir(parents=True, exist_ok=True)
-        samples, self.failures = decode_clips(
-            annotations,
-            folder / "audio.npy",
-            rate=self.net.frontend.spec.rate,
-            seconds=plan.seconds,
-        )
-        """Files that were left out, with the reason code."""
-        self.train = self._part(annotations, samples, "train")
-        self.valid = self._part(annotations, samples, "valid")
+        claim(folder / "plan.json", plan.to_dict())
+        cache = folder if cache is None else cache
+        with where.main_process_first():  # it decodes; the others find it done
+            self.material = prepare(
+                plan.source, folder, cache=cache, rate=self.net.frontend.spec.rate,
+                splits=("train", "valid"), progress=progress,
+            )  # fmt: skip
+            inputs = None
+            if plan.frozen:
+                inputs = self.material.embed(
+                    self.net, cache / f"{plan.backbone}.npy",
+                    device=where.device, progress=progress,
+                )  # fmt: skip
+        self.train = self.material.part("train", rule=method.rule, inputs=inputs)
+        self.valid = self.material.part("valid", rule=method.rule, inputs=inputs)
+        self.steps = math.ceil(len(self.train) / plan.train.batch)
+        """Batches an epoch."""
+        learning = self.net.head if plan.frozen else self.net
+        self.learner = Learner(learning, tree, plan.train, steps=self.steps, where=where)
+        if (folder / STATE).exists():
+            load_learner(self.learner, folder / STATE)
 
-    def epochs(self, *, device: str = "cpu") -> Iterator[Epoch]:
+    @property
+    def failures(self) -> dict[str, str]:
+        """Files that were left out, with the reason code."""
+        return self.material.failures
+
+    def epochs(self, *, on_step: Callable[[int], None] | None = None) -> Iterator[Epoch]:
         """Train. After each epoch with the lowest fine loss on ``valid``, the checkpoint is saved.
 
         Thresholds are chosen on ``valid`` for the network that is saved.
         """
-        (self.folder / "plan.json").write_text(json.dumps(self.plan.to_dict(), indent=2), "utf-8")
-        lowest = float("inf")
-        with (self.folder / "epochs.jsonl").open("w", encoding="utf-8") as log:
-            for epoch in fit(self.net, self.train, self.valid, self.plan.train, device=device):
-                log.write(json.dumps(dataclasses.asdict(epoch)) + "\n")
-                log.flush()
-                if epoch.valid_fine < lowest:
-                    lowest = epoch.valid_fine
-                    self.checkpoint(device=device).save(self.folder / BEST)
+        training = train_to_best(
+            self.learner, self.train, self.valid,
+            on_best=self._keep, state=self.folder / STATE, on_step=on_step,
+        )  # fmt: skip
+        if not self.where.is_main_process:
+            yield from training
+            return
+        first = len(self.learner.epochs) + 1
+        with SummaryWriter(str(self.folder / "tensorboard"), purge_step=first) as board:
+            for epoch in training:
+                _log(self.folder / "epochs.jsonl", self.learner.epochs)
+                for name in ("train_loss", "valid_fine", "valid_coarse", "seconds"):
+                    board.add_scalar(name, getattr(epoch, name), epoch.number)
                 yield epoch
 
-    def checkpoint(self, *, device: str = "cpu") -> Checkpoint:
+    def checkpoint(self) -> Checkpoint:
         """The network as it stands, with thresholds chosen on ``valid``."""
-        plan, said = self.plan, predict(self.net, self.valid, device=device)
+        said = predict(self.learner.net, self.valid, device=self.where.device)
         return Checkpoint(
             net=self.net,
-            backbone=plan.backbone,
-            head=plan.head,
-            taxonomy=plan.taxonomy,
+            backbone=self.plan.backbone,
+            head=METHODS[self.plan.method].head,
+            taxonomy=self.plan.source.taxonomy,
             tag_thresholds=choose_thresholds(said.fine, self.valid.fine),
             group_thresholds=choose_thresholds(said.coarse, self.valid.coarse),
-            seconds=plan.seconds,
-            config=plan.to_dict(),
+            seconds=self.plan.source.seconds,
+            config=self.plan.to_dict(),
         )
 
-    def _start(self) -> list[str]:
-        if self.plan.start is None:
-            return []
-        start = load_efficientat(self.plan.start)
-        return start_from_audioset(self.net, start, self.plan.taxonomy.tags)
+    def _keep(self) -> None:
+        if self.where.is_main_process:
+            self.checkpoint().save(self.folder / BEST)
 
-    def _part(self, annotations: Annotations, samples: np.ndarray, split: str) -> ClipSet:
-        usable = np.array([str(file) not in self.failures for file in annotations.files])
-        rows = np.flatnonzero(usable & (np.array(annotations.splits) == split))
-        if not len(rows):
-            raise AnnotationError(f"{self.plan.table}: no usable clip is left in split {split!r}")
-        return clip_set(annotations, samples, self.plan.taxonomy, rows, rule=self.plan.rule)
+
+def claim(path: Path, plan: dict[str, object]) -> None:
+    """Write down what a folder is for, or see that it is for the same: else SessionError."""
+    plan = json.loads(json.dumps(plan))
+    if path.exists():
+        found = json.loads(path.read_text("utf-8"))
+        for name in sorted(plan.keys() | found.keys()):
+            if plan.get(name) != found.get(name):
+                raise SessionError(
+                    f"{path.parent} holds a run of another plan: its {name} is "
+                    f"{found.get(name)}, now asked for is {plan.get(name)}; choose another folder"
+                )
+    else:
+        write_whole(path, json.dumps(plan, indent=2) + "\n")
+
+
+def _log(path: Path, epochs: list[Epoch]) -> None:
+    write_whole(path, "".join(json.dumps(dataclasses.asdict(each)) + "\n" for each in epochs))
+
+
+def _start(plan: Plan) -> tuple[InstrumentNet, list[str]]:
+    """A new network, and the tags whose classifier rows are random for want of a pretrained one."""
+    torch.manual_seed(plan.train.seed)  # before the first random weight
+    tree = plan.source.taxonomy
+    net = build(plan.backbone, METHODS[plan.method].head, tree)
+    if plan.start is None:
+        return net, []
+    return net, start_from_audioset(net, load_start(plan.backbone, plan.start), tree.tags)

@@ -108,7 +108,10 @@ class Tagger:
     def _score(self, window: Window) -> WindowScores:
         rate = self.info.melspec.rate
         end = window.start + len(window.samples)
-        return WindowScores(window.start / rate, end / rate, *self.hear(window.samples))
+        heard = self.hear(window.samples)
+        return WindowScores(
+            window.start / rate, end / rate, heard.fine, heard.coarse, heard.attention
+        )
 
     def _conclude(
         self, file: str, heard: list[WindowScores], seconds: float, reason: str | None

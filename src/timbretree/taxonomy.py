@@ -81,6 +81,13 @@ class Taxonomy:
         """(F,): the column of the group directly above each tag."""
         return np.array([self.groups.index(self.parents[tag]) for tag in self.tags])
 
+    @cached_property
+    def edges(self) -> NDArray[np.int64]:
+        """(E, 2): child and parent of each pair in the tree, nodes counted tags first, then groups
+        (so that group k is node F + k)."""
+        nodes = {name: number for number, name in enumerate((*self.tags, *self.groups))}
+        return np.array([(nodes[child], nodes[group]) for child, group in self.parents.items()])
+
     def path(self, name: str) -> list[str]:
         """The groups above a tag or group, nearest first."""
         path = []

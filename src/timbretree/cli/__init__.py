@@ -1,0 +1,41 @@
+"""The command line: the only reader of arguments, printer and exiter."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from timbretree.cli.data import fetch
+from timbretree.cli.research import evaluate, methods, reproduce
+from timbretree.cli.tagging import info, tag
+from timbretree.cli.training import export, train
+
+VERBS = (tag, info, fetch, train, export, evaluate, reproduce, methods)
+
+
+def main() -> None:
+    """Run the command line."""
+    # one thread for linear algebra is over twice as fast here; must be said before numpy is loaded
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    app = typer.Typer(
+        help=root.__doc__,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback(invoke_without_command=True)(root)
+    for verb in VERBS:
+        app.command()(verb)
+    app()
+
+
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Hear which instruments play in a recording, from the family to the instrument."""
+    if version:
+        from timbretree import __version__
+
+        print(__version__)
+        raise typer.Exit()

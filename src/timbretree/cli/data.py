@@ -1,0 +1,46 @@
+"""The verb that brings data and weights: fetch."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from timbretree.cli.progress import bar
+from timbretree.cli.talk import need_training, refuse, say
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="openmic, cnn14-16k or mn04-as.")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Where to put it (default: the weights where `train` finds them, "
+            "data into this folder).",
+            show_default=False,
+        ),
+    ] = None,
+    mirror: Annotated[
+        list[str] | None, typer.Option(help="An address to try first; may be given several times.")
+    ] = None,
+) -> None:
+    """Download OpenMIC-2018 or AudioSet weights, checked; what broke off goes on."""
+    need_training()
+    from dataclasses import replace
+
+    from timbretree.fetch import RESOURCES, FetchError, cost, download, unpack, weights_folder
+
+    if name not in RESOURCES:
+        refuse(f"{name!r} can't be fetched; choose from {', '.join(RESOURCES)}")
+    resource = replace(RESOURCES[name], urls=(*(mirror or ()), *RESOURCES[name].urls))
+    if folder is None:
+        folder = Path() if resource.top else weights_folder()
+    try:
+        say(str(cost(resource, folder)))
+        with bar(f"fetching {name}") as progress:
+            found = download(resource, folder, progress=progress.update)
+        if resource.top:
+            with bar("unpacking") as progress:
+                found = unpack(found, folder, top=resource.top, progress=progress.update)
+    except FetchError as error:
+        refuse(str(error))
+    print(found)

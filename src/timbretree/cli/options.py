@@ -1,0 +1,84 @@
+"""Options that several verbs of training and research share, and what they stand for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from timbretree.cli.talk import refuse
+
+if TYPE_CHECKING:
+    from timbretree.material import Source
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="A csv of labels (file, split if you have one, a column a tag; or file, tag, label), "
+        "or an OpenMIC-2018 folder."
+    ),
+]
+Tree = Annotated[str, typer.Option(help="A built-in taxonomy or a file.")]
+Audio = Annotated[
+    Path | None, typer.Option(help="The folder that the csv's files are in (default: its own).")
+]
+Artist = Annotated[
+    str | None,
+    typer.Option(
+        help="Hold out by artist: the column that names them (OpenMIC's: artist_id).",
+    ),
+]
+SplitSeed = Annotated[
+    int, typer.Option(help="Decides which clips are held out, where the data names none.")
+]
+Start = Annotated[
+    str,
+    typer.Option(
+        help="AudioSet weights to start from: auto (what `timbretree fetch` brought), a file, none."
+    ),
+]
+Backbone = Annotated[str, typer.Option(help="cnn14 (the paper's) or mn04.")]
+Epochs = Annotated[int, typer.Option(min=1)]
+LearningRate = Annotated[float, typer.Option(help="The highest learning rate.")]
+Device = Annotated[str, typer.Option(help="auto (a GPU where there is one) or cpu.")]
+Precision = Annotated[str, typer.Option(help="no (float32), bf16 or fp16.")]
+
+WEIGHTS = {"mn04": "mn04-as", "cnn14": "cnn14-16k"}
+"""What each backbone starts from, as ``timbretree fetch`` calls it."""
+
+
+def find_start(backbone: str, start: str) -> Path | None:
+    """The weights to start from, or None for random ones; refuses where they are missing."""
+    from timbretree.fetch import find_weights
+
+    if start == "none":
+        return None
+    if start != "auto":
+        return Path(start)
+    name = WEIGHTS.get(backbone)
+    if name is None:
+        refuse(f"there is no backbone {backbone!r}; choose from {', '.join(WEIGHTS)}")
+    found = find_weights(name)
+    if found is None:
+        refuse(
+            f"the weights to start {backbone} from are not here; get them with "
+            f"`timbretree fetch {name}`, name a file with --start, or --start none for random ones"
+        )
+    return found
+
+
+def make_source(
+    data: Path, taxonomy: str, audio: Path | None, artist: str | None, split_seed: int
+) -> "Source":
+    """The data set as it was asked for. Raises TaxonomyError."""
+    from timbretree.material import Source
+    from timbretree.taxonomy import Taxonomy
+
+    return Source(data, Taxonomy.load(taxonomy), audio, artist, split_seed)
+
+
+def check(device: str, precision: str) -> None:
+    """Refuse what is no device and no precision."""
+    if device not in ("auto", "cpu"):
+        refuse(f"--device is auto or cpu, got {device!r}")
+    if precision not in ("no", "bf16", "fp16"):
+        refuse(f"--precision is no, bf16 or fp16, got {precision!r}")

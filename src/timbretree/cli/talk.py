@@ -1,0 +1,37 @@
+"""What all verbs share: how they talk, write and refuse."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+
+
+def say(text: str) -> None:
+    """Talk to the person: on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def refuse(text: str) -> NoReturn:
+    """Say why it could not be done at all, and end with exit code 2."""
+    say(f"timbretree: {text}")
+    raise typer.Exit(2)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a result, whole or not at all, and say where."""
+    from timbretree.files import write_whole
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.encode("utf-8", errors="surrogateescape"))
+    say(str(path))
+
+
+def need_training() -> None:
+    """Refuse where torch is missing."""
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        refuse("training and export need more than tagging: pip install 'timbretree[train]'")

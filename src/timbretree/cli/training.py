@@ -1,0 +1,180 @@
+"""Verbs for those who train: train, and export to a model file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from timbretree.cli.options import (
+    Artist,
+    Audio,
+    Backbone,
+    Data,
+    Device,
+    Epochs,
+    LearningRate,
+    Precision,
+    SplitSeed,
+    Start,
+    Tree,
+    check,
+    find_start,
+    make_source,
+)
+from timbretree.cli.progress import bar
+from timbretree.cli.talk import Force, need_training, refuse, say
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from timbretree.session import Plan, Session
+
+
+Method = Annotated[
+    str,
+    typer.Option(help="A row of the paper's Table 1 or one of ours: `timbretree methods` lists "
+                 "them."),
+]  # fmt: skip
+Frozen = Annotated[
+    bool,
+    typer.Option("--frozen", help="Train the head alone, on what the trunk makes of each clip "
+                 "once: seconds instead of hours."),
+]  # fmt: skip
+Warmup = Annotated[int, typer.Option(min=0, help="Epochs of rising learning rate.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Clips a step, on all devices together.")]
+TrunkShare = Annotated[float, typer.Option(min=0, max=1, help="The backbone's share of it.")]
+FineWeight = Annotated[float, typer.Option(min=0, max=1, help="lambda of Eq. 2.")]
+Statistics = Annotated[
+    bool, typer.Option("--frozen-statistics", help="Keep BatchNorm's statistics.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run of the same plan that broke off.")
+]
+Cache = Annotated[
+    Path | None, typer.Option(help="A folder for decoded audio, to be shared between runs.")
+]
+
+
+def train(
+    data: Data,
+    run: Annotated[Path, typer.Argument(help="A folder for the run; must not exist yet.")],
+    taxonomy: Tree = "tone7",
+    audio: Audio = None,
+    artist: Artist = None,
+    split_seed: SplitSeed = 0,
+    backbone: Backbone = "mn04",
+    method: Method = "resatt",
+    start: Start = "auto",
+    frozen: Frozen = False,
+    epochs: Epochs = 30,
+    warmup: Warmup = 5,
+    batch: BatchSize = 16,
+    learning_rate: LearningRate = 1e-4,
+    trunk_share: TrunkShare = 1.0,
+    fine_weight: FineWeight = 0.8,
+    frozen_statistics: Statistics = False,
+    seed: int = 0,
+    resume: Resume = False,
+    cache: Cache = None,
+    device: Device = "auto",
+    precision: Precision = "no",
+) -> None:
+    """Train a network on a data set; the defaults are the paper's.
+
+    Exit code 0: all went well; 1: trained, but some clips could not be used; 2: it could not be
+    done. Several GPUs: accelerate launch --multi_gpu -m timbretree train ...
+    """
+    need_training()
+    check(device, precision)
+    from timbretree.methods import METHODS
+    from timbretree.session import Plan
+    from timbretree.train import TrainConfig, accelerator
+
+    if method not in METHODS:
+        refuse(f"there is no method {method!r}; choose from {', '.join(METHODS)}")
+    if not resume and run.exists() and (not run.is_dir() or any(run.iterdir())):
+        refuse(f"{run} exists already; go on with it (--resume), or choose another folder")
+    config = TrainConfig(
+        epochs, warmup, batch, learning_rate, trunk_share,
+        objective=METHODS[method].objective(fine_weight),
+        frozen_statistics=frozen_statistics, seed=seed,
+    )  # fmt: skip
+    try:
+        source = make_source(data, taxonomy, audio, artist, split_seed)
+        plan = Plan(source, backbone, method, find_start(backbone, start), frozen, config)
+        _train(plan, run, accelerator(device, precision), cache)
+    except (ValueError, OSError) as error:  # each says what to mend
+        refuse(str(error))
+
+
+def _train(plan: "Plan", run: Path, where: "Accelerator", cache: Path | None) -> NoReturn:
+    from timbretree.session import BEST, Session
+
+    with bar("decoding") as progress:
+        session = Session(plan, run, where=where, cache=cache, progress=progress.update)
+    if where.is_main_process:
+        _introduce(session)
+    _follow(session, plan.train.epochs)
+    if where.is_main_process:
+        print(run / BEST)
+    raise typer.Exit(1 if session.failures else 0)
+
+
+def _introduce(session: "Session") -> None:
+    for file, code in session.failures.items():
+        say(f"{file}: left out, {code}")
+    if session.random_tags:
+        say(f"no pretrained classifier row for {', '.join(session.random_tags)}")
+    say(f"{len(session.train)} clips to learn from, {len(session.valid)} to judge by")
+    if session.learner.epochs:
+        say(f"going on after epoch {len(session.learner.epochs)}")
+
+
+def _follow(session: "Session", epochs: int) -> None:
+    before = len(session.learner.epochs)
+    with bar("training") as progress:
+        whole = (epochs - before) * session.steps
+
+        def on_step(step: int) -> None:
+            done = (len(session.learner.epochs) - before) * session.steps + step
+            progress.update(done, whole)
+
+        for epoch in session.epochs(on_step=on_step):
+            if session.where.is_main_process:
+                say(
+                    f"epoch {epoch.number}/{epochs}: loss {epoch.train_loss:.4f}, valid tags "
+                    f"{epoch.valid_fine:.4f}, valid groups {epoch.valid_coarse:.4f}, "
+                    f"{epoch.seconds:.0f} s"
+                )
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint that `train` made.")],
+    model: Annotated[Path, typer.Argument(help="The model file to write, ending in .onnx.")],
+    name: Annotated[str | None, typer.Option(help="Its name (default: the file's).")] = None,
+    licence: Annotated[str, typer.Option(help="The licence of the weights.")] = "unknown",
+    provenance: Annotated[
+        Path | None, typer.Option(help="A text file: how it was made, from what.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Make a model file of a checkpoint, and prove that both say the same."""
+    need_training()
+    from timbretree.checkpoint import Checkpoint, CheckpointError
+    from timbretree.export import ExportError
+    from timbretree.export import export as write_model
+
+    if model.exists() and not force:
+        refuse(f"{model} exists already; add --force to overwrite it")
+    try:
+        difference = write_model(
+            Checkpoint.load(checkpoint),
+            model,
+            name=name or model.stem,
+            licence=licence,
+            provenance="" if provenance is None else provenance.read_text("utf-8"),
+        )
+    except (CheckpointError, ExportError, OSError) as error:
+        refuse(str(error))
+    say(f"ONNX Runtime and torch agree within {difference:.1e}")
+    print(model)

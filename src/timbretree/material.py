@@ -1,0 +1,146 @@
+"""What a network learns from: a data set read, split and decoded into a folder, ready for use."""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from timbretree.annotations import (
+    AnnotationError,
+    Annotations,
+    hold_out,
+    hold_out_artists,
+    read_split,
+    write_split,
+)
+from timbretree.data import ClipSet
+from timbretree.datasets import read_dataset
+from timbretree.decoding import Progress, audio_identity, decode_clips
+from timbretree.evaluate import embed
+from timbretree.model import InstrumentNet
+from timbretree.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which data set, and how it is split."""
+
+    path: Path
+    """An OpenMIC folder or a csv file."""
+    taxonomy: Taxonomy
+    audio: Path | None = None
+    """The folder that file names in a csv are relative to, where it is not that of the csv."""
+    artist: str | None = None
+    """The column that says who made a clip, where validation clips are held out by artist."""
+    split_seed: int = 0
+    """Decides which clips are held out for validation, where the data set names none."""
+    seconds: float = 10.0
+    """Clips are cut or filled up to this length."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for the record."""
+        plain = dataclasses.asdict(dataclasses.replace(self, taxonomy=None))  # type: ignore[arg-type]
+        paths = {name: value and str(value) for name, value in plain.items() if name in PATHS}
+        return plain | paths | {"taxonomy": self.taxonomy.to_dict()}
+
+
+PATHS = ("path", "audio")
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A data set in memory: labels, and all its clips decoded."""
+
+    source: Source
+    annotations: Annotations
+    """With train, valid and test."""
+    samples: NDArray[np.int16]
+    """(N, T), the rows of ``annotations``."""
+    failures: dict[str, str]
+    """Clips that could not be used: file -> reason code."""
+
+    def part(
+        self, split: str, *, rule: str = "observed-any", inputs: NDArray[Any] | None = None
+    ) -> ClipSet:
+        """The usable clips of a split, groups lifted by ``rule``; ``inputs`` (N, D) take the place
+        of the samples. Raises AnnotationError where none is left."""
+        annotations = self.annotations
+        usable = np.array([str(file) not in self.failures for file in annotations.files])
+        rows = np.flatnonzero(usable & (np.array(annotations.splits) == split))
+        if not len(rows):
+            raise AnnotationError(f"{self.source.path}: no usable clip is left in split {split!r}")
+        fine = annotations.take(rows).labels
+        coarse = self.source.taxonomy.lift(fine, rule)
+        return ClipSet(self.samples if inputs is None else inputs, rows, fine, coarse)
+
+    def embed(
+        self,
+        net: InstrumentNet,
+        cache: Path,
+        *,
+        device: str | torch.device = "cpu",
+        progress: Progress | None = None,
+    ) -> NDArray[np.float32]:
+        """What the frozen trunk of ``net`` makes of each clip, (N, D), kept in ``cache``."""
+        rate = net.frontend.spec.rate
+        digest = hashlib.sha256(audio_identity(self.annotations.files, rate).encode())
+        digest.update(f"{self.source.seconds}".encode())
+        for name, weights in net.backbone.state_dict().items():
+            digest.update(name.encode() + weights.cpu().numpy().tobytes())
+        return embed(
+            net, self.samples, cache, identity=digest.hexdigest(), device=device, progress=progress
+        )
+
+
+def prepare(
+    source: Source,
+    folder: Path,
+    *,
+    cache: Path,
+    rate: int,
+    splits: tuple[str, ...] = ("train", "valid", "test"),
+    progress: Progress | None = None,
+) -> Material:
+    """Read a data set, hold out validation clips where it names none, and decode it at ``rate``.
+
+    ``folder`` gets ``split.json`` and ``cache`` the audio; what is there of the same is used again.
+    Only clips of ``splits`` are decoded. Raises AnnotationError.
+    """
+    annotations = with_validation(
+        read_dataset(source.path, source.taxonomy, audio=source.audio, artist=source.artist),
+        source,
+        folder,
+    )
+    wanted = np.flatnonzero(np.isin(annotations.splits, splits))
+    annotations = annotations.take(wanted)
+    samples, failures = decode_clips(
+        annotations.files,
+        cache / f"audio-{rate}.npy",
+        rate=rate,
+        seconds=source.seconds,
+        progress=progress,
+    )
+    return Material(source, annotations, samples, failures)
+
+
+def with_validation(annotations: Annotations, source: Source, folder: Path) -> Annotations:
+    """The data set with a split for validation: its own, or one that is held out and written to
+    ``folder/split.json``, from where later runs take it."""
+    if "valid" in annotations.splits:
+        return annotations
+    path = folder / "split.json"
+    if path.exists():
+        return read_split(path, annotations)
+    folder.mkdir(parents=True, exist_ok=True)
+    if source.artist is None:
+        annotations = hold_out(annotations, seed=source.split_seed)
+        write_split(path, annotations, seed=source.split_seed, by="clip")
+    else:
+        annotations = hold_out_artists(annotations, seed=source.split_seed)
+        write_split(path, annotations, seed=source.split_seed, by="artist")
+    return annotations

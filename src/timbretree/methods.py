@@ -1,0 +1,52 @@
+"""The methods of Table 1 and ours: which head, which loss, which labels for the groups."""
+
+from dataclasses import dataclass
+
+from timbretree.losses import Objective
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table: how the groups are predicted and how they are learnt."""
+
+    title: str
+    """Its name in tables."""
+    head: str
+    """One of ``timbretree.heads.HEADS``."""
+    figure: str
+    """Where the paper shows it; 'ours' where it does not."""
+    rule: str = "observed-any"
+    """How labels are lifted to groups for training: see ``Taxonomy.lift``. Scored with
+    observed-any in any case."""
+    flat: bool = False
+    """Trained on the tags alone: lambda is 1 and there is nothing to search."""
+    consistency: float = 0.0
+    """The weight of each of our two consistency terms."""
+    group_loss: str = "bce"
+    """How groups are learnt: bce (Eq. 2) or mcm (C-HMCNN)."""
+
+    def objective(self, fine_weight: float) -> Objective:
+        """What to make small, with lambda where the method has one."""
+        return Objective(1.0 if self.flat else fine_weight, self.consistency, self.group_loss)
+
+
+METHODS = {
+    "flat": Method("Flat baseline, groups by maximum at inference", "gmp", "baseline", flat=True),
+    "levelwise": Method("Level-wise with our consistency terms", "levelwise", "Fig. 2a",
+                        consistency=1.0),
+    "topdown": Method("Top-down", "topdown", "Fig. 2b"),
+    "gap": Method("Grouped average pooling (GAP)", "gap", "Fig. 2c, 1"),
+    "lp": Method("Linear projection (LP)", "lp", "Fig. 2c, 2"),
+    "gmp": Method("Grouped max-pooling (GMP)", "gmp", "Fig. 2c, 3"),
+    "resatt": Method("ResAtt", "resatt", "Fig. 2d, 4"),
+    "levelwise-plain": Method("Level-wise, Eq. 2 alone", "levelwise", "ours"),
+    "mcm": Method("Max constraint with MCM loss (C-HMCNN)", "mcm", "ours", group_loss="mcm"),
+}  # fmt: skip
+"""The rows of Table 1, then ours; the kleene variants are added below."""
+PAPER = tuple(name for name, method in METHODS.items() if method.figure != "ours")
+"""Those of Table 1 alone."""
+METHODS |= {
+    f"{name}-kleene": Method(f"{METHODS[name].title}, kleene labels", METHODS[name].head, "ours",
+                             "kleene", False, METHODS[name].consistency)
+    for name in ("levelwise", "topdown", "gap", "lp", "gmp", "resatt")
+}  # fmt: skip
