@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import shutil
 import time
 from collections.abc import Callable
@@ -45,9 +44,10 @@ RUNS = len(grid(PAPER, [0.70, 0.75, 0.80, 0.85, 0.90], 8))
 
 
 def memory() -> float:
-    """Resident memory of this process now, in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1e6
+    """What this process holds in memory now, in MB, without the pages of mapped files, which the
+    system takes back when it needs them."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 
 
 def labels() -> Labels:
@@ -195,7 +195,6 @@ def measure(folder: Path, device: str, precision: str, seconds: float) -> dict[s
         found[backbone] = row
         del learner, net
         found[f"{backbone} frozen"] = time_frozen(fine, backbone, judging, where=where)
-    found["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return found
 
 

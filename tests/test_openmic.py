@@ -15,7 +15,7 @@ import pytest
 
 from conftest import OPENMIC
 from timbretree.annotations import AnnotationError
-from timbretree.openmic import changed_clips, is_official, is_openmic, read_openmic
+from timbretree.openmic import absent_clips, changed_clips, is_official, is_openmic, read_openmic
 from timbretree.taxonomy import Taxonomy
 
 LABELS = "openmic-2018-aggregated-labels.csv"
@@ -494,3 +494,10 @@ def test_real_excerpts_of_the_files(shared: Path, folder: Path) -> None:
     assert not (found.labels.target & found.labels.mask).any()
     tags = [OPENMIC[column] for column in np.flatnonzero(found.labels.mask[clip])]
     assert tags == ["clarinet", "flute", "trumpet"]
+
+
+def test_clips_without_audio_are_named(folder: Path) -> None:
+    assert absent_clips(folder) == []
+    gone = read_openmic(folder).files[3]
+    gone.unlink()
+    assert absent_clips(folder) == [gone.stem]

@@ -19,6 +19,8 @@ METADATA = "openmic-2018-metadata.csv"
 ARTIST = "artist_id"
 """The column of the metadata that says who made a clip."""
 ARRAYS = "openmic-2018.npz"
+CHECKSUMS = "checksums-audio-md5.csv"
+"""A list of the clips' md5, which people may put beside the data; the archive has none."""
 TAGS = "class-map.json"
 PARTITIONS = {"train": "partitions/split01_train.csv", "test": "partitions/split01_test.csv"}
 KEY = re.compile("[0-9]{6}_[0-9]+")
@@ -191,6 +193,12 @@ def _relevance(row: Row) -> float:
 
 def _audio(folder: Path, key: str) -> Path:
     return folder / "audio" / key[:3] / f"{key}.ogg"
+
+
+def absent_clips(folder: str | Path) -> list[str]:
+    """The keys of the partitions that have no audio file."""
+    found = read_openmic(folder)
+    return [file.stem for file in found.files if not file.is_file()]
 
 
 def _md5(path: Path) -> str | None:

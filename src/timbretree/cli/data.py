@@ -1,7 +1,7 @@
 """The verb that brings data and weights: fetch."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -34,6 +34,8 @@ def fetch(
     resource = replace(RESOURCES[name], urls=(*(mirror or ()), *RESOURCES[name].urls))
     if folder is None:
         folder = Path() if resource.top else weights_folder()
+    if resource.top and (folder / resource.top).exists():
+        _verify(folder / resource.top)
     try:
         say(str(cost(resource, folder)))
         with bar(f"fetching {name}") as progress:
@@ -44,3 +46,24 @@ def fetch(
     except FetchError as error:
         refuse(str(error))
     print(found)
+
+
+def _verify(folder: Path) -> NoReturn:
+    """Say whether a data set that is there already is whole."""
+    from timbretree.annotations import AnnotationError
+    from timbretree.openmic import CHECKSUMS, absent_clips, changed_clips
+
+    try:
+        if (folder / CHECKSUMS).exists():
+            wrong, how = changed_clips(folder, folder / CHECKSUMS), "are missing or changed"
+        else:
+            wrong, how = absent_clips(folder), "are missing"
+    except AnnotationError as error:
+        refuse(f"{folder} is there already, but it is damaged: {error}; move it away first")
+    if wrong:
+        say(f"{len(wrong)} clips {how} in {folder}: {', '.join(wrong[:10])} ...")
+        say("move it away and fetch it again, or use it as it is: they will be left out")
+    else:
+        say(f"{folder} is there already, and whole")
+    print(folder)
+    raise typer.Exit(1 if wrong else 0)

@@ -132,6 +132,8 @@ def reproduce(
 
     cells = grid(_named(methods), _numbers(lambdas), seeds)
     where = accelerator(device, precision)
+    if where.num_processes > 1:
+        refuse("reproduce runs in one process; start it without a launcher")
     try:
         source = make_source(data, taxonomy, audio, artist, split_seed)
         config = TrainConfig(epochs=epochs, learning_rate=learning_rate)

@@ -23,6 +23,9 @@ DIFFERENCES = (
     "(2022), and their equations are not in it.",
     "Level-wise with Eq. 2 alone, MCM (Giunchiglia and Lukasiewicz 2020) and the kleene rows are "
     "not in the paper.",
+    "The paper fine-tunes CNN14 pretrained on AudioSet; what was trained here stands above. Which "
+    "layer of CNN14 is the embedding is not stated: ours is PANNs', after fc1 and ReLU. That "
+    "ResAtt's attention reads it too, beside the tags, is known from the authors' own figure.",
     "The number of epochs is not stated, nor the schedule after the warm-up. Ours falls to 0 along "
     "a cosine, and the epoch with the lowest validation loss of the tags is kept.",
     "SpecAugment is as in PANNs: two stripes in time, two in frequency. The paper gives no sizes.",

@@ -4,26 +4,13 @@ import math
 
 from timbretree.methods import METHODS
 
-SHORT = {
-    "flat": "Flat",
-    "levelwise": "Level-wise",
-    "topdown": "Top-down",
-    "gap": "GAP",
-    "lp": "LP",
-    "gmp": "GMP",
-    "resatt": "ResAtt",
-    "levelwise-plain": "Level-wise, Eq.\u00a02",
-    "mcm": "MCM",
-}
-"""Names for where the titles of METHODS don't fit."""
 NOTHING = "–"
 """Stands where there is no number."""
 
 
 def short(method: str) -> str:
     """The name of a method for figures and narrow columns."""
-    base = method.removesuffix("-kleene")
-    return SHORT.get(base, METHODS[method].title) + (", kleene" if base != method else "")
+    return METHODS[method].short
 
 
 def percent(share: float | None) -> str:

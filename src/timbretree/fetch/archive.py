@@ -23,6 +23,11 @@ def unpack(
     lie or point outside ``top``.
     """
     archive, target = Path(archive), Path(folder) / top
+    if not hasattr(tarfile, "data_filter"):
+        raise FetchError(
+            "unpacking safely takes Python 3.11.4 or newer; with an older one, unpack it yourself: "
+            f"tar xzf {archive} -C {folder}"
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with alone(target):
