@@ -11,12 +11,10 @@ import soundfile
 from hypothesis import strategies as st
 
 from timbretree.taxonomy import Taxonomy
+from toy import PITCH
 
 OPENMIC = list(Taxonomy.load("tone7").tags)
 """The tags of OpenMIC-2018 in their official order."""
-
-PITCH = {"hum": 300.0, "whistle": 2400.0}
-"""The two instruments of the toy orchestra, in Hz."""
 
 
 @pytest.fixture(scope="session")

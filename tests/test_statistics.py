@@ -16,6 +16,7 @@ from timbretree.experiment.statistics import (
     chosen,
     chosen_weight,
     compare,
+    compare_proposed,
     holm,
     methods_run,
     read,
@@ -179,6 +180,23 @@ def test_where_there_is_no_test_the_reason_is_said(
     assert row.difference == (None if difference is None else pytest.approx(difference))
     assert (row.low, row.high, row.p, row.adjusted) == (None, None, None, None)
     assert other.adjusted == other.p, "a method that was not tested costs the others nothing"
+
+
+def test_resatt_and_gmp_are_compared_by_seed_with_p_as_it_is() -> None:
+    values = {"gmp": (0.80, 0.81, 0.83), "resatt": (0.83, 0.82, 0.82), "flat": (0.7, 0.9, 0.8)}
+    records = [
+        run(method, 0.8, seed, value=value)
+        for method, column in values.items()
+        for seed, value in enumerate(column)
+    ]
+    row = compare_proposed(records, "fine.pr_auc")
+    assert row is not None
+    wanted = stats.ttest_rel(values["resatt"], values["gmp"])
+    assert (row.method, row.baseline) == ("resatt", "gmp")
+    assert row.p == pytest.approx(wanted.pvalue)
+    assert row.adjusted == row.p
+    assert (row.low, row.high) == pytest.approx(tuple(wanted.confidence_interval()))
+    assert compare_proposed([each for each in records if each.cell.method != "gmp"], "a") is None
 
 
 def test_without_a_baseline_there_is_nothing_to_compare() -> None:

@@ -13,7 +13,7 @@ from studies import TONE, make_study
 from timbretree.experiment.ledger import Cell, Record, Study
 from timbretree.experiment.markup import Column, Entry, Table, csv_text, latex, markdown
 from timbretree.experiment.paper import COLUMNS, TABLE_1
-from timbretree.experiment.statistics import chosen, compare, read
+from timbretree.experiment.statistics import chosen, compare, compare_proposed, read
 from timbretree.experiment.tables import (
     FURTHER,
     best,
@@ -273,16 +273,29 @@ def test_where_nothing_was_tested_the_table_says_why() -> None:
     assert "only method" in paired_tests(make_study(("flat",)), "fine").notes[0]
 
 
+def test_the_papers_two_methods_are_compared_with_each_other() -> None:
+    """It says that the difference between GMP and ResAtt is not significant (section 5)."""
+    study = make_study(("flat", "gmp", "resatt"), seeds=6, lambdas=(0.8,))
+    table = paired_tests(study, "fine")
+    assert [row[0].text for row in table.rows] == ["GMP", "ResAtt", "ResAtt − GMP"]
+    assert any("one planned test" in note for note in table.notes)
+    assert len(paired_tests(make_study(("flat", "gmp")), "fine").rows) == 1
+    alone = paired_tests(make_study(("gmp", "resatt")), "fine")
+    assert [row[0].text for row in alone.rows] == ["ResAtt − GMP"]
+    assert any("baseline was not run" in note for note in alone.notes)
+
+
 def test_csv_of_tests_parses_back_to_the_numbers() -> None:
     study = make_study(seeds=4)
     rows = parsed(paired_test_rows(study))
-    assert len(rows) == 6 * 3
+    assert len(rows) == 6 * 4  # three methods against the baseline, and ResAtt against GMP
     for row in rows:
-        level, _, key = row["measure"].partition("_")
+        measure = ".".join(row["measure"].split("_", 1))
+        tests = *compare(study.records, measure), compare_proposed(study.records, measure)
         (expected,) = (
             test
-            for test in compare(study.records, f"{level}.{key}")
-            if test.method == row["method"]
+            for test in tests
+            if test and (test.method, test.baseline) == (row["method"], row["baseline"])
         )
         assert float(row["p"]) == expected.p
         assert float(row["p_holm"]) == expected.adjusted

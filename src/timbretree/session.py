@@ -87,7 +87,7 @@ class Session:
                     device=where.device, progress=progress,
                 )  # fmt: skip
         self.train = self.material.part("train", rule=method.rule, inputs=inputs)
-        self.valid = self.material.part("valid", rule=method.rule, inputs=inputs)
+        self.valid = self.material.part("valid", inputs=inputs)  # judged by observed-any
         self.steps = math.ceil(len(self.train) / plan.train.batch)
         """Batches an epoch."""
         learning = self.net.head if plan.frozen else self.net

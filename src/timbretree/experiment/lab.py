@@ -42,7 +42,7 @@ class LabPlan:
     source: Source
     backbone: str = "cnn14"
     start: Path | None = None
-    """AudioSet weights of the trunk; the heads start at random, as in the paper."""
+    """AudioSet weights of the trunk; the heads start at random (ours: the paper does not say)."""
     frozen: bool = False
     """Whether the trunk is left as it is: see ``timbretree.session.Plan``."""
     train: TrainConfig = field(default_factory=TrainConfig)

@@ -28,7 +28,10 @@ DIFFERENCES = (
     "ResAtt's attention reads it too, beside the tags, is known from the authors' own figure.",
     "The number of epochs is not stated, nor the schedule after the warm-up. Ours falls to 0 along "
     "a cosine, and the epoch with the lowest validation loss of the tags is kept.",
-    "SpecAugment is as in PANNs: two stripes in time, two in frequency. The paper gives no sizes.",
+    "SpecAugment is as in PANNs: two stripes in time, two in frequency. The paper gives no sizes. "
+    "A frozen trunk has neither SpecAugment nor dropout.",
+    "The heads start at random, the trunk from AudioSet; the paper does not say how heads start.",
+    "λ is chosen by the mean over the seeds; the paper does not say over which runs.",
     "Linear projection has a bias and a sigmoid; the paper leaves both open.",
     "Validation clips are chosen by stratification on present and on absent labels; the split is "
     "the same for all seeds. The paper used another library, which takes no seed.",

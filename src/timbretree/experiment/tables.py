@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from timbretree.experiment.ledger import Record, Study
 from timbretree.experiment.markup import Column, Entry, Table, Value
-from timbretree.experiment.paper import COLUMNS, TABLE_1
+from timbretree.experiment.paper import COLUMNS, PASST_S, TABLE_1
 from timbretree.experiment.statistics import (
     Summary,
     choose,
@@ -71,6 +71,7 @@ def table_1(study: Study) -> Table:
         notes[0] = "In percent. One seed was run, so there is no spread."
     if study.openmic:
         notes.append("In brackets: the paper's figure.")
+        notes.append(f"PaSST-S, the paper's first row: tags PR-AUC {PASST_S}, no other figure.")
     table = _results(study, columns, f"Results on {study.name}", notes)
     rows = [
         (*row, Entry(weight(line.weight)), Entry(str(len(line.runs))))
