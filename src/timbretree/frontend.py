@@ -11,7 +11,8 @@ class LogMel(nn.Module):
     """The log-mel spectrogram of ``timbretree.melspec`` in torch, on any device.
 
     Waveforms (B, T) at ``spec.rate`` become (B, frames, mels) in float32, the same as
-    ``melspec.log_mel`` within 1e-4. Like that it calculates in float64, also under autocast.
+    ``melspec.log_mel`` within 1e-4. Like that it calculates the Fourier transform in float64, also
+    under autocast; the bands, sums of what is never negative, lose nothing in float32.
     """
 
     window: Tensor
@@ -21,7 +22,8 @@ class LogMel(nn.Module):
         super().__init__()
         self.spec = spec
         self.register_buffer("window", torch.from_numpy(melspec.hann(spec)), persistent=False)
-        self.register_buffer("filters", torch.from_numpy(melspec.filters(spec)), persistent=False)
+        filters = torch.from_numpy(melspec.filters(spec)).float()
+        self.register_buffer("filters", filters, persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """(B, T) to (B, frames, mels)."""
@@ -34,11 +36,11 @@ class LogMel(nn.Module):
                 waveform, spec.n_fft, spec.hop, spec.window, self.window,
                 center=True, pad_mode="reflect", return_complex=True,
             )  # (B, bins, frames)  # fmt: skip
-            power = spectrum.real**2 + spectrum.imag**2
+            power = (spectrum.real**2 + spectrum.imag**2).float()
             power = power.transpose(1, 2) @ self.filters  # (B, frames, mels)
             if spec.level == "decibel":
-                return 10.0 * torch.log10(power.clamp_min(1e-10)).float()
-            return ((torch.log(power + 1e-5) + 4.5) / 5.0).float()
+                return 10.0 * torch.log10(power.clamp_min(1e-10))
+            return (torch.log(power + 1e-5) + 4.5) / 5.0
 
 
 class SpecAugment(nn.Module):
