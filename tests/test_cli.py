@@ -118,7 +118,8 @@ def test_train_export_tag(tmp_path: Path) -> None:
     (tmp_path / "tree.json").write_text('{"name": "toy", "groups": {"all": ["low", "high"]}}')
     trained = run(
         "train", tmp_path / "table.csv", tmp_path / "run", "--taxonomy", tmp_path / "tree.json",
-        "--epochs", 1, "--warmup", 0, "--batch", 4,
+        "--epochs", 1, "--warmup", 0, "--batch", 4, "--method", "topdown",
+        "--start", "none", "--device", "cpu",
     )  # fmt: skip
     assert trained.returncode == 1, trained.stderr  # one clip is missing, which is said
     assert "gone.wav: left out, missing" in trained.stderr
@@ -128,4 +129,7 @@ def test_train_export_tag(tmp_path: Path) -> None:
     assert run("export", checkpoint, tmp_path / "toy.onnx").returncode == 2
     tagged = run("tag", "--model", tmp_path / "toy.onnx", "--format", "json", tmp_path / "0.wav")
     assert [each["tag"] for each in json.loads(tagged.stdout)["tags"]] == ["low", "high"]
-    assert run("train", tmp_path / "table.csv", tmp_path / "run").returncode == 2
+    assert json.loads(run("info", tmp_path / "toy.onnx", "--json").stdout)["head"] == "topdown"
+    again = run("train", tmp_path / "table.csv", tmp_path / "run", "--start", "none")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert f"{tmp_path / 'run'} exists already" in again.stderr

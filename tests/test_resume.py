@@ -185,7 +185,7 @@ def test_mixed_precision_trains_and_judges_in_float32(
     losses = []
     for precision in ("no", "bf16"):
         run = tmp_path / precision
-        command = train(toy_table, tree_file, run, "--precision", precision)
+        command = train(toy_table, tree_file, run, "--precision", precision, "--epochs", 1)
         subprocess.run(command, check=True, capture_output=True)
         losses.append([json.loads(line)["train_loss"] for line in (run / "epochs.jsonl").open()])
         assert all(each.dtype in (torch.float32, torch.int64)
