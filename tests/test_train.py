@@ -22,6 +22,7 @@ from timbretree.model import InstrumentNet
 from timbretree.session import Plan, Session
 from timbretree.taxonomy import Taxonomy
 from timbretree.train import (
+    DivergedError,
     Epoch,
     Learner,
     TrainConfig,
@@ -329,3 +330,21 @@ def test_kleene_is_for_learning_and_validation_is_judged_alike(
     assert strict.train.coarse.mask.sum() < lenient.train.coarse.mask.sum()
     np.testing.assert_array_equal(strict.valid.coarse.mask, lenient.valid.coarse.mask)
     assert lenient.valid.coarse.mask.all()
+
+
+@pytest.mark.parametrize("rate", [1e18, 1e38])
+def test_weights_that_run_away_are_told(toy_tree: Taxonomy, rate: float) -> None:
+    with pytest.raises(DivergedError, match=r"in epoch 1 .* try a lower learning rate"):
+        trained(toy_tree, warmup=0, learning_rate=rate)
+
+
+def test_other_faults_are_not_taken_for_it(
+    toy_tree: Taxonomy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(Learner, "step", fail)
+    with pytest.raises(RuntimeError, match="something else") as caught:
+        trained(toy_tree)
+    assert not isinstance(caught.value, DivergedError)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from timbretree.files import write_whole
 from timbretree.labels import Labels
 
 SPLITS = ("train", "valid", "test")
@@ -118,9 +119,7 @@ def write_split(
         raise AnnotationError(f"{double} is there twice, so a file can't say in which split it is")
     splits = dict(zip(names, annotations.splits, strict=True))
     record = {"seed": int(seed), "share": float(share), "by": by, "splits": splits}
-    half_written = path.with_name(path.name + ".part")
-    half_written.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(half_written, path)
+    write_whole(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_split(path: str | Path, annotations: Annotations) -> Annotations:

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from timbretree.backbones import Backbone, Cnn14, MobileNet
+from timbretree.files import write_whole
 from timbretree.model import InstrumentNet, build
 from timbretree.taxonomy import Taxonomy, TaxonomyError
 
@@ -52,13 +52,10 @@ class Checkpoint:
     def save(self, path: str | Path) -> None:
         """Write one .safetensors file, whole or not at all: weights, with the rest as JSON in its
         header."""
-        path = Path(path)
         record = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)[1:]}
         record |= {"schema": SCHEMA, "taxonomy": self.taxonomy.to_dict()}
         weights = {name: value.contiguous().cpu() for name, value in self.net.state_dict().items()}
-        half_written = path.with_name(path.name + ".part")
-        half_written.write_bytes(to_bytes(weights, {KEY: json.dumps(record)}))
-        os.replace(half_written, path)
+        write_whole(Path(path), to_bytes(weights, {KEY: json.dumps(record)}))
 
     @classmethod
     def load(cls, path: str | Path) -> "Checkpoint":

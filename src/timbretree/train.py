@@ -55,6 +55,14 @@ class Epoch:
     seconds: float
 
 
+BOUND = 1e9
+"""No weight of use is as large as this."""
+
+
+class DivergedError(ValueError):
+    """A training that came to nothing: its weights grew beyond all bounds."""
+
+
 def accelerator(device: str = "auto", precision: str = "no") -> Accelerator:
     """Where to calculate, and in which precision: accelerate's own object.
 
@@ -155,7 +163,7 @@ def fit(
     stands after an epoch, and ``learner`` may be saved.
 
     ``on_step`` is called with the number of steps done in the epoch. On the CPU, the same seed,
-    data and torch give the same network, also where a saved learner goes on.
+    data and torch give the same network, also where a saved learner goes on. Raises DivergedError.
     """
     config, where = learner.config, learner.where
     workers = 2 if where.device.type == "cuda" and train.inputs.dtype == np.int16 else 0
@@ -164,7 +172,7 @@ def fit(
         order = shuffled(len(train), seed=config.seed * 100_003 + number)
         plan = [order[first : first + config.batch] for first in range(0, len(order), config.batch)]
         mine = [share(rows, where.process_index, where.num_processes) for rows in plan]
-        with _threads_for(train):
+        with _threads_for(train), _sound(learner.net, number):
             _set_training(learner.net, config)
             loss = torch.zeros((), device=where.device)
             for step, batch in enumerate(train.load(mine, device=where.device, workers=workers), 1):
@@ -191,6 +199,19 @@ def _threads_for(clips: ClipSet) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _sound(net: nn.Module, number: int) -> Iterator[None]:
+    """Say that weights have run away to infinity, of which torch only says that a loss can't be."""
+    try:
+        yield
+    except RuntimeError as error:
+        if all((weights.abs() < BOUND).all() for weights in net.parameters()):  # false for nan
+            raise
+        raise DivergedError(
+            f"in epoch {number} the weights grew beyond all bounds; try a lower learning rate"
+        ) from error
 
 
 def share(rows: Rows, process: int, processes: int) -> Rows:
