@@ -138,7 +138,7 @@ def reproduce(
         source = make_source(data, taxonomy, audio, artist, split_seed)
         config = TrainConfig(epochs=epochs, learning_rate=learning_rate)
         asked = LabPlan(source, backbone, find_start(backbone, start), frozen, config)
-        with bar("decoding") as progress:
+        with bar("preparing clips") as progress:
             lab = Lab(asked, out, where=where, progress=progress.update)
         for file, code in lab.material.failures.items():
             say(f"{file}: left out, {code}")

@@ -110,7 +110,7 @@ def train(
 def _train(plan: "Plan", run: Path, where: "Accelerator", cache: Path | None) -> NoReturn:
     from timbretree.session import BEST, Session
 
-    with bar("decoding") as progress:
+    with bar("preparing clips") as progress:
         session = Session(plan, run, where=where, cache=cache, progress=progress.update)
     if where.is_main_process:
         _introduce(session)

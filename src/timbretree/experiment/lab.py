@@ -148,11 +148,11 @@ class Lab:
             openmic=is_official(material.annotations),
             taxonomy=source.taxonomy,
             records=records,
-            files=tuple(str(material.annotations.files[row]) for row in self.test.rows),
+            files=tuple(_name(material.annotations.files[row]) for row in self.test.rows),
             fine=self.test.fine,
             coarse=self.test.coarse,
             heard={name: self._hear(name) for name in methods_run(records)},
-            failures=material.failures,
+            failures={_name(Path(file)): code for file, code in material.failures.items()},
             settings=self._settings(),
         )
 
@@ -249,6 +249,11 @@ class Lab:
         net = checkpoint.net.head if self.plan.frozen else checkpoint.net
         said = predict(net, self.test, device=self.where.device)
         return Heard(said, checkpoint.tag_thresholds, checkpoint.group_thresholds)
+
+
+def _name(file: Path) -> str:
+    """A clip's name for readers elsewhere: file and folder, nothing of this machine above them."""
+    return "/".join(file.parts[-2:])
 
 
 class _Best:
