@@ -263,7 +263,10 @@ def test_a_folder_of_another_plan_is_refused(tmp_path: Path, mini_openmic: MiniO
     plan = lab_plan(mini_openmic(train=8, test=4, seconds=1.0), frozen=True)
     opened(plan, tmp_path)
     other = replace(plan, train=replace(plan.train, epochs=7))
-    with pytest.raises(SessionError, match="holds a run of another plan: its train is"):
+    with pytest.raises(
+        SessionError,
+        match=r"holds a run of another plan: its train\.epochs is 2, now asked for is 7",
+    ):
         opened(other, tmp_path)
 
 

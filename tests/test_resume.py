@@ -121,7 +121,7 @@ def test_kill_and_resume_through_the_command(
     other = [*train(toy_table, tree_file, broken, "--resume"), "--seed", "1"]
     refused = subprocess.run(other, capture_output=True, text=True)
     assert refused.returncode == 2
-    assert "holds a run of another plan: its train is" in refused.stderr
+    assert "holds a run of another plan: its train.seed is 0, now asked for is 1" in refused.stderr
     done = subprocess.run(
         train(toy_table, tree_file, broken, "--resume"), capture_output=True, text=True
     )

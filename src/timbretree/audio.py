@@ -200,10 +200,10 @@ def _open(path: Path, limits: Limits) -> soundfile.SoundFile:
         with path.open("rb"):  # libsndfile does not tell "may not" from "is none"
             pass
         file = soundfile.SoundFile(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise AudioError("missing") from None
     except PermissionError:
         raise AudioError("unreadable") from None
+    except OSError:  # also of names that are too long, and of links that go round in a circle
+        raise AudioError("missing") from None
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
         # libsndfile's own words mislead: it says of garbage named .mp3 that there is no such file
         raise AudioError("not_audio") from error

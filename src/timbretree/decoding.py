@@ -130,6 +130,15 @@ def audio_identity(files: Sequence[Path], rate: int) -> str:
     """A hash that changes with the rate and with each file, its size and its time."""
     digest = hashlib.sha256(f"{rate}\n".encode())
     for file in files:
-        status = file.stat() if file.exists() else None
-        digest.update(f"{file} {status and (status.st_size, status.st_mtime_ns)}\n".encode())
+        name = str(file).encode(errors="surrogateescape")
+        digest.update(name + f" {size_and_time(file)}\n".encode())
     return digest.hexdigest()
+
+
+def size_and_time(file: Path) -> tuple[int, int] | None:
+    """The bytes of a file and when it was written, in ns; None where there is none to be read."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

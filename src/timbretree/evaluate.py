@@ -177,7 +177,8 @@ def evaluate(
         if progress:
             progress(first + len(files), len(annotations))
     if not usable:
-        raise AnnotationError("none of the clips can be used, so there is nothing to score")
+        named = "".join(f"\n{file}: left out, {code}" for file, code in failures.items())
+        raise AnnotationError(f"none of the clips can be used, so there is nothing to score{named}")
     annotations, prediction = annotations.take(np.array(usable)), together(heard)
     coarse = listener.taxonomy.lift(annotations.labels)
     scores = score(

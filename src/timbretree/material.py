@@ -20,7 +20,7 @@ from timbretree.annotations import (
 )
 from timbretree.data import ClipSet
 from timbretree.datasets import read_dataset
-from timbretree.decoding import Progress, audio_identity, decode_clips
+from timbretree.decoding import Progress, audio_identity, decode_clips, size_and_time
 from timbretree.evaluate import embed
 from timbretree.model import InstrumentNet
 from timbretree.taxonomy import Taxonomy
@@ -47,6 +47,22 @@ class Source:
         plain = dataclasses.asdict(dataclasses.replace(self, taxonomy=None))  # type: ignore[arg-type]
         paths = {name: value and str(value) for name, value in plain.items() if name in PATHS}
         return plain | paths | {"taxonomy": self.taxonomy.to_dict()}
+
+    def read(self, *splits: str) -> Annotations:
+        """The clips, and what was said of them; valid clips may still have to be held out.
+
+        Raises AnnotationError, also where one of ``splits`` has no clip and where no file is there.
+        """
+        found = read_dataset(self.path, self.taxonomy, audio=self.audio, artist=self.artist)
+        for split in splits:
+            if split not in found.splits and split != "valid":
+                raise AnnotationError(f"{self.path}: no clip is in the split {split!r}")
+        if all(size_and_time(file) is None for file in found.files):
+            raise AnnotationError(
+                f"{self.path}: none of the {len(found)} clips is there, the first of them is "
+                f"{found.files[0]}; name the folder that they are in with --audio"
+            )
+        return found
 
 
 PATHS = ("path", "audio")
@@ -97,27 +113,29 @@ class Material:
         )
 
 
+def digest(annotations: Annotations) -> str:
+    """A hash that changes with the clips, their splits and their labels."""
+    found = hashlib.sha256()
+    for file, split, artist in zip(
+        annotations.files, annotations.splits, annotations.artists or annotations.splits,
+        strict=True,
+    ):  # fmt: skip
+        found.update(f"{file}\0{split}\0{artist}\n".encode(errors="surrogateescape"))
+    for cells in annotations.labels:
+        found.update(np.packbits(cells).tobytes())
+    return found.hexdigest()
+
+
 def prepare(
     source: Source,
-    folder: Path,
+    annotations: Annotations,
     *,
     cache: Path,
     rate: int,
-    splits: tuple[str, ...] = ("train", "valid", "test"),
     progress: Progress | None = None,
 ) -> Material:
-    """Read a data set, hold out validation clips where it names none, and decode it at ``rate``.
-
-    ``folder`` gets ``split.json`` and ``cache`` the audio; what is there of the same is used again.
-    Only clips of ``splits`` are decoded. Raises AnnotationError.
-    """
-    annotations = with_validation(
-        read_dataset(source.path, source.taxonomy, audio=source.audio, artist=source.artist),
-        source,
-        folder,
-    )
-    wanted = np.flatnonzero(np.isin(annotations.splits, splits))
-    annotations = annotations.take(wanted)
+    """Decode the clips of a data set at ``rate`` into the folder ``cache``; what is there of the
+    same is used again."""
     samples, failures = decode_clips(
         annotations.files,
         cache / f"audio-{rate}.npy",

@@ -71,17 +71,28 @@ class RowFile:
     def _find_finished(self) -> bool:
         if not (self.path.exists() and self._record.exists()):
             return False
-        record = json.loads(self._record.read_text("utf-8"))
-        self.notes = {int(row): note for row, note in record.pop("notes").items()}
-        return bool(record == self._head)
+        record = _read(self._record)
+        notes = record.pop("notes", None) if isinstance(record, dict) else None
+        if record != self._head or not isinstance(notes, dict) or not self._is_array(self.path):
+            return False
+        self.notes = {int(row): note for row, note in notes.items()}
+        return True
+
+    def _is_array(self, path: Path) -> bool:
+        """Whether a file is an array of our shape and kind of number, as far as its head says."""
+        try:
+            array = np.load(path, mmap_mode="r")
+        except (OSError, EOFError, ValueError):  # damaged: made anew
+            return False
+        return bool(array.shape == self.shape and array.dtype == self.dtype)
 
     def _find_started(self) -> set[int]:
         """The rows that an earlier process finished, or a new file where there was none."""
         self.notes = {}
         if self._part.exists() and self._journal.exists():
             head, *lines = self._journal.read_text("utf-8").splitlines(keepends=True) or [""]
-            whole = [json.loads(line) for line in lines if line.endswith("\n")]
-            if head == json.dumps(self._head) + "\n":
+            if head == json.dumps(self._head) + "\n" and self._is_array(self._part):
+                whole = [json.loads(line) for line in lines if line.endswith("\n")]
                 self.notes = {row: note for row, note in whole if note is not None}
                 if lines and not lines[-1].endswith("\n"):  # cut off by a kill
                     self._write_journal(whole)
@@ -106,3 +117,11 @@ class RowFile:
     def _write_journal(self, lines: list[list[Any]]) -> None:
         text = "".join(json.dumps(line) + "\n" for line in [self._head, *lines])
         write_whole(self._journal, text)
+
+
+def _read(path: Path) -> Any:
+    """What a JSON file holds; None where it is damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError:
+        return None

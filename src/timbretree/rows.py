@@ -29,6 +29,8 @@ class Row:
         text = (self.cells[column] or "").strip()
         if not text:
             raise self.error(column, " is empty")
+        if "\0" in text:
+            raise self.error(column, " holds a NUL, which no name can")
         return text
 
 

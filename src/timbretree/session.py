@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch.utils.tensorboard import SummaryWriter
 
+from timbretree.annotations import Annotations
 from timbretree.checkpoint import Checkpoint, load_start, start_from_audioset
 from timbretree.decoding import Progress
 from timbretree.evaluate import choose_thresholds, predict
 from timbretree.files import write_whole
-from timbretree.material import Source, prepare
+from timbretree.material import Source, digest, prepare, with_validation
 from timbretree.methods import METHODS
 from timbretree.model import InstrumentNet, build
 from timbretree.resume import load_learner, train_to_best
@@ -72,13 +74,15 @@ class Session:
         self.plan, self.folder, self.where = plan, folder, where
         tree, method = plan.source.taxonomy, METHODS[plan.method]
         self.net, self.random_tags = _start(plan)
-        folder.mkdir(parents=True, exist_ok=True)
-        claim(folder / "plan.json", plan.to_dict())
+        annotations = plan.source.read("train", "valid")  # before anything is written
         cache = folder if cache is None else cache
-        with where.main_process_first():  # it decodes; the others find it done
+        with where.main_process_first():  # it claims and decodes; the others find it done
+            claim(folder / "plan.json", plan.to_dict() | what_else(annotations, where))
+            annotations = with_validation(annotations, plan.source, folder)
+            mine = np.isin(annotations.splits, ("train", "valid"))
             self.material = prepare(
-                plan.source, folder, cache=cache, rate=self.net.frontend.spec.rate,
-                splits=("train", "valid"), progress=progress,
+                plan.source, annotations.take(np.flatnonzero(mine)), cache=cache,
+                rate=self.net.frontend.spec.rate, progress=progress,
             )  # fmt: skip
             inputs = None
             if plan.frozen:
@@ -141,17 +145,37 @@ class Session:
 
 def claim(path: Path, plan: dict[str, object]) -> None:
     """Write down what a folder is for, or see that it is for the same: else SessionError."""
-    plan = json.loads(json.dumps(plan))
-    if path.exists():
-        found = json.loads(path.read_text("utf-8"))
-        for name in sorted(plan.keys() | found.keys()):
-            if plan.get(name) != found.get(name):
-                raise SessionError(
-                    f"{path.parent} holds a run of another plan: its {name} is "
-                    f"{found.get(name)}, now asked for is {plan.get(name)}; choose another folder"
-                )
-    else:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(plan, indent=2) + "\n")
+        return
+    try:
+        record = json.loads(path.read_bytes())
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        raise SessionError(f"{path} is damaged, so it is not known what its folder is for; "
+                           "choose another folder")  # fmt: skip
+    found, wanted = _leaves(record), _leaves(json.loads(json.dumps(plan)))
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise SessionError(
+                f"{path.parent} holds a run of another plan: its {name} is {found.get(name)}, "
+                f"now asked for is {wanted.get(name)}; choose another folder"
+            )
+
+
+def what_else(annotations: Annotations, where: Accelerator) -> dict[str, object]:
+    """What makes a run another one beside its plan."""
+    return {"labels": digest(annotations), "precision": where.mixed_precision}
+
+
+def _leaves(plain: object, place: str = "") -> dict[str, object]:
+    """Every value of a JSON document by where it stands, such as train.seed."""
+    if not isinstance(plain, dict):
+        return {place: plain}
+    inner = [_leaves(each, f"{place}.{name}".strip(".")) for name, each in plain.items()]
+    return {name: each for one in inner for name, each in one.items()}
 
 
 def _log(path: Path, epochs: list[Epoch]) -> None:

@@ -1,26 +1,41 @@
 """Processes that work side by side, and end with the one that started them."""
 
 import os
+import signal
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from threading import Thread
 
 
-def process_pool() -> ProcessPoolExecutor:
+@contextmanager
+def process_pool() -> Iterator[ProcessPoolExecutor]:
     """A pool with one process a core, each new and empty.
 
-    Also where the starting process is killed, no worker stays behind.
+    Where the block is left by an exception, or the starting process is killed, what the workers do
+    is broken off.
     """
     context = get_context("spawn")  # a fork would copy locks that torch's threads hold
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_watch_parent)
+    line, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(os.cpu_count(), context, _watch, (line,))
+    try:
+        yield pool
+    except BaseException:
+        held.close()  # as the system does where this process is killed
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        held.close()
 
 
-def _watch_parent() -> None:
-    Thread(target=_end_with_parent, daemon=True).start()
+def _watch(line: Connection) -> None:
+    # a terminal's Ctrl-C reaches all processes; who started us ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(line,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _end_with(line: Connection) -> None:
+    line.poll(None)
+    os._exit(1)

@@ -11,6 +11,16 @@ from timbretree.cli.tagging import info, tag
 from timbretree.cli.training import export, train
 
 VERBS = (tag, info, fetch, train, export, evaluate, reproduce, methods)
+SHORT = {
+    "info": "Say what a model file says of itself.",
+    "fetch": "Download OpenMIC-2018 or AudioSet weights.",
+    "train": "Train a network on a data set.",
+    "export": "Make a model file of a checkpoint.",
+    "evaluate": "Score a checkpoint or a model file on a data set.",
+    "reproduce": "Reproduce the paper: all methods, lambdas and seeds.",
+    "methods": "List the methods: the rows of Table 1, and ours.",
+}
+"""What the list of verbs says of those whose first sentence it would cut off."""
 
 
 def main() -> None:
@@ -26,7 +36,7 @@ def main() -> None:
     )
     app.callback(invoke_without_command=True)(root)
     for verb in VERBS:
-        app.command()(verb)
+        app.command(short_help=SHORT.get(verb.__name__))(verb)
     app()
 
 

@@ -17,7 +17,13 @@ Data = Annotated[
         "or an OpenMIC-2018 folder."
     ),
 ]
-Tree = Annotated[str, typer.Option(help="A built-in taxonomy or a file.")]
+Tree = Annotated[
+    str,
+    typer.Option(
+        help="The families: tone7, audioset9, electronic8, strings6, hornbostel_sachs, or a json "
+        "or yaml file."
+    ),
+]
 Audio = Annotated[
     Path | None, typer.Option(help="The folder that the csv's files are in (default: its own).")
 ]
@@ -28,7 +34,10 @@ Artist = Annotated[
     ),
 ]
 SplitSeed = Annotated[
-    int, typer.Option(help="Decides which clips are held out, where the data names none.")
+    int,
+    typer.Option(
+        min=0, max=2**32 - 1, help="Decides which clips are held out, where the data names none."
+    ),
 ]
 Start = Annotated[
     str,
@@ -37,8 +46,8 @@ Start = Annotated[
     ),
 ]
 Backbone = Annotated[str, typer.Option(help="cnn14 (the paper's) or mn04.")]
-Epochs = Annotated[int, typer.Option(min=1)]
-LearningRate = Annotated[float, typer.Option(help="The highest learning rate.")]
+Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training clips.")]
+LearningRate = Annotated[float, typer.Option(min=0, max=1, help="The highest learning rate.")]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one) or cpu.")]
 Precision = Annotated[str, typer.Option(help="no (float32), bf16 or fp16.")]
 

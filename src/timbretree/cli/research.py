@@ -1,5 +1,6 @@
 """Verbs for those who study tagging: evaluate a model, reproduce the paper, list the methods."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,7 @@ from timbretree.cli.options import (
 )
 from timbretree.cli.progress import bar, clock
 from timbretree.cli.score_table import score_table
-from timbretree.cli.talk import need_training, refuse, say
+from timbretree.cli.talk import Force, need_training, refuse, say, say_failures
 
 if TYPE_CHECKING:
     from timbretree.experiment.lab import Lab
@@ -59,6 +60,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="A folder for scores.json and the reliability plot.")
     ] = None,
+    force: Force = False,
     device: Device = "auto",
 ) -> None:
     """Score a checkpoint or a model file on a data set: tags, groups, and both together.
@@ -68,6 +70,10 @@ def evaluate(
     """
     need_training()
     check(device, "no")
+    if split not in ("train", "valid", "test"):
+        refuse(f"--split is test, valid or train, got {split!r}")
+    if out is not None:
+        _see_that_scores_fit(out, force=force)
     import json
 
     from timbretree.datasets import read_dataset
@@ -81,9 +87,10 @@ def evaluate(
         listener = open_listener(model, device=accelerator(device).device)
         with bar("hearing") as progress:
             annotations = read_dataset(data, listener.taxonomy, audio=audio).part(split)
+            if not len(annotations):
+                refuse(f"{data}: no clip is in the split {split!r}; choose another with --split")
             found = judge(listener, annotations, progress=progress.update)
-        for file, code in found.failures.items():
-            say(f"{file}: left out, {code}")
+        say_failures(found.failures)
         print(score_table(found.scores))
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
@@ -99,14 +106,24 @@ def evaluate(
     raise typer.Exit(1 if found.failures else 0)
 
 
+def _see_that_scores_fit(out: Path, *, force: bool) -> None:
+    """Refuse a place that can't be written to before an hour of listening."""
+    if os.path.lexists(out) and not out.is_dir():
+        refuse(f"{out} is no folder; choose another")
+    if (out / "scores.json").exists() and not force:
+        refuse(f"{out / 'scores.json'} exists already; add --force to overwrite it")
+
+
 def reproduce(
     data: Data,
     out: Annotated[Path, typer.Argument(help="A folder for all that comes of it.")],
     backbone: Backbone = "cnn14",
     frozen: Frozen = False,
     methods: Methods = "all",
-    seeds: Annotated[int, typer.Option(min=1)] = 8,
-    lambdas: Annotated[str, typer.Option(help="Of Eq. 2.")] = ".70,.75,.80,.85,.90",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each method and lambda.")] = 8,
+    lambdas: Annotated[
+        str, typer.Option(help="Values of lambda of Eq. 2, with commas.")
+    ] = ".70,.75,.80,.85,.90",
     start: Start = "auto",
     epochs: Epochs = 30,
     learning_rate: LearningRate = 1e-4,
@@ -118,7 +135,7 @@ def reproduce(
     device: Device = "auto",
     precision: Precision = "no",
 ) -> None:
-    """Reproduce the paper's Table 1, Fig. 3 and Fig. 4: all methods, lambdas and seeds.
+    """Reproduce the paper: all methods, lambdas and seeds; its Table 1, Fig. 3 and Fig. 4.
 
     Broken off at any moment, the same command goes on and repeats no finished run. Exit code 0: all
     went well; 1: done, but some clips could not be used; 2: it could not be done.
@@ -140,8 +157,7 @@ def reproduce(
         asked = LabPlan(source, backbone, find_start(backbone, start), frozen, config)
         with bar("preparing clips") as progress:
             lab = Lab(asked, out, where=where, progress=progress.update)
-        for file, code in lab.material.failures.items():
-            say(f"{file}: left out, {code}")
+        say_failures(lab.material.failures)
         left = [cell for cell in cells if cell not in lab.ledger]
         at_a_time = _announce(lab, cells, left)
         if plan:

@@ -9,7 +9,7 @@ MEASURES = {
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
     "f1_both": "F1 both",
-    "f1_present": "F1 present",
+    "f1_present": "F1 pres",
     "calibration_error": "ECE",
 }
 
@@ -18,7 +18,7 @@ def score_table(scores: "Scores") -> str:
     """Both levels with their means, each tag and group, and the measures of the tree; percent."""
     names = [*scores.fine.by_name, *scores.coarse.by_name]
     width = max(map(len, [*names, "mean of groups"]))
-    head = " ".join(f"{title:>10}" for title in MEASURES.values())
+    head = " ".join(f"{title:>7}" for title in MEASURES.values())
     lines = [f"{'percent':{width}} {head} {'present':>8} {'absent':>7}"]
     for kind, level in (("tags", scores.fine), ("groups", scores.coarse)):
         lines += ["", _row(f"mean of {kind}", width, level), *_by_name(level, width)]
@@ -44,7 +44,7 @@ def _by_name(level: "LevelScores", width: int) -> list[str]:
 
 def _row(name: str, width: int, values: object) -> str:
     return f"{name:{width}} " + " ".join(
-        f"{_percent(getattr(values, measure)):>10}" for measure in MEASURES
+        f"{_percent(getattr(values, measure)):>7}" for measure in MEASURES
     )
 
 

@@ -14,6 +14,19 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def printable(name: object) -> str:
+    """A name as it can be shown on one line, whatever is in it."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(name))
+
+
+def say_failures(failures: dict[str, str]) -> None:
+    """Name the clips that were left out, and count them."""
+    for file, code in failures.items():
+        say(f"{printable(file)}: left out, {code}")
+    if failures:
+        say(f"left out in all: {len(failures)}")
+
+
 def refuse(text: str) -> NoReturn:
     """Say why it could not be done at all, and end with exit code 2."""
     say(f"timbretree: {text}")

@@ -1,5 +1,6 @@
 """Verbs for those who train: train, and export to a model file."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -22,7 +23,7 @@ from timbretree.cli.options import (
     make_source,
 )
 from timbretree.cli.progress import bar
-from timbretree.cli.talk import Force, need_training, refuse, say
+from timbretree.cli.talk import Force, need_training, refuse, say, say_failures
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -42,10 +43,19 @@ Frozen = Annotated[
 ]  # fmt: skip
 Warmup = Annotated[int, typer.Option(min=0, help="Epochs of rising learning rate.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Clips a step, on all devices together.")]
-TrunkShare = Annotated[float, typer.Option(min=0, max=1, help="The backbone's share of it.")]
-FineWeight = Annotated[float, typer.Option(min=0, max=1, help="lambda of Eq. 2.")]
+TrunkShare = Annotated[
+    float, typer.Option(min=0, max=1, help="The backbone's share of the learning rate.")
+]
+FineWeight = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="lambda of Eq. 2: what the tags count beside the groups."),
+]
 Statistics = Annotated[
     bool, typer.Option("--frozen-statistics", help="Keep BatchNorm's statistics.")
+]
+Seed = Annotated[
+    int,
+    typer.Option(min=0, max=2**32 - 1, help="Decides the first weights and the order of clips."),
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with a run of the same plan that broke off.")
@@ -57,7 +67,7 @@ Cache = Annotated[
 
 def train(
     data: Data,
-    run: Annotated[Path, typer.Argument(help="A folder for the run; must not exist yet.")],
+    run: Annotated[Path, typer.Argument(help="A folder for the run, new or empty.")],
     taxonomy: Tree = "tone7",
     audio: Audio = None,
     artist: Artist = None,
@@ -73,7 +83,7 @@ def train(
     trunk_share: TrunkShare = 1.0,
     fine_weight: FineWeight = 0.8,
     frozen_statistics: Statistics = False,
-    seed: int = 0,
+    seed: Seed = 0,
     resume: Resume = False,
     cache: Cache = None,
     device: Device = "auto",
@@ -121,8 +131,7 @@ def _train(plan: "Plan", run: Path, where: "Accelerator", cache: Path | None) ->
 
 
 def _introduce(session: "Session") -> None:
-    for file, code in session.failures.items():
-        say(f"{file}: left out, {code}")
+    say_failures(session.failures)
     if session.random_tags:
         say(f"no pretrained classifier row for {', '.join(session.random_tags)}")
     say(f"{len(session.train)} clips to learn from, {len(session.valid)} to judge by")
@@ -160,12 +169,16 @@ def export(
 ) -> None:
     """Make a model file of a checkpoint, and prove that both say the same."""
     need_training()
+    if os.path.lexists(model) and not force:
+        refuse(f"{model} exists already; add --force to overwrite it")
+    if model.suffix != ".onnx":
+        refuse(f"a model file ends in .onnx, got {model}")
+    if not model.parent.is_dir():
+        refuse(f"{model.parent} is no folder; make it, or choose another place")
     from timbretree.checkpoint import Checkpoint, CheckpointError
     from timbretree.export import ExportError
     from timbretree.export import export as write_model
 
-    if model.exists() and not force:
-        refuse(f"{model} exists already; add --force to overwrite it")
     try:
         difference = write_model(
             Checkpoint.load(checkpoint),
@@ -174,6 +187,8 @@ def export(
             licence=licence,
             provenance="" if provenance is None else provenance.read_text("utf-8"),
         )
+    except UnicodeDecodeError as error:
+        refuse(f"{provenance} is no text in UTF-8: {error}")
     except (CheckpointError, ExportError, OSError) as error:
         refuse(str(error))
     say(f"ONNX Runtime and torch agree within {difference:.1e}")

@@ -25,13 +25,13 @@ from timbretree.experiment.ledger import Cell, Heard, Ledger, Record, Study
 from timbretree.experiment.statistics import chosen_weight, methods_run
 from timbretree.files import write_whole
 from timbretree.heads import HEADS
-from timbretree.material import Source, prepare
+from timbretree.material import Source, prepare, with_validation
 from timbretree.methods import METHODS
 from timbretree.model import InstrumentNet, build
 from timbretree.openmic import is_official
 from timbretree.resume import load_learner, train_to_best
 from timbretree.scores import Scores, Thresholds, score
-from timbretree.session import claim
+from timbretree.session import claim, what_else
 from timbretree.train import Learner, TrainConfig, validation_losses
 
 
@@ -84,16 +84,19 @@ class Lab:
         self, plan: LabPlan, folder: Path, *, where: Accelerator, progress: Progress | None = None
     ) -> None:
         self.plan, self.folder, self.where = plan, folder, where
-        folder.mkdir(parents=True, exist_ok=True)
-        claim(folder / "plan.json", plan.to_dict())
-        self.ledger = Ledger(folder / "runs")
         torch.manual_seed(0)  # of a trunk without a start
         net = build(plan.backbone, "gmp", plan.source.taxonomy)
         if plan.start is not None:
             net.backbone.load_state_dict(load_start(plan.backbone, plan.start).trunk.state_dict())
         self.trunk = net.backbone
         rate = net.frontend.spec.rate
-        self.material = prepare(plan.source, folder, cache=folder, rate=rate, progress=progress)
+        annotations = plan.source.read("train", "valid", "test")  # before anything is written
+        claim(folder / "plan.json", plan.to_dict() | what_else(annotations, where))
+        self.ledger = Ledger(folder / "runs")
+        annotations = with_validation(annotations, plan.source, folder)
+        self.material = prepare(
+            plan.source, annotations, cache=folder, rate=rate, progress=progress
+        )
         self.inputs = None
         if plan.frozen:
             cache = folder / f"{plan.backbone}.npy"
@@ -163,6 +166,8 @@ class Lab:
         train, valid = self._part("train"), self.valid
         trial = shuffled(len(train), seed=0)[: size * (50 if self.plan.frozen else 3)]
         learner.net.train()
+        for batch in train.batches(size, order=trial[:size], device=self.where.device):
+            learner.step(batch)  # the first takes longer
         began, steps = time.monotonic(), 0
         for batch in train.batches(size, order=trial, device=self.where.device):
             learner.step(batch)

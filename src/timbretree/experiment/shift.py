@@ -44,13 +44,10 @@ def run_cells(
         return
     with process_pool() as pool:
         running = [pool.submit(_run, lab.plan, lab.folder, cell) for cell in cells]
-        try:
-            for each in as_completed(running):
-                finished = each.result()
-                lab.keep(finished)
-                yield finished.record
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        for each in as_completed(running):
+            finished = each.result()
+            lab.keep(finished)
+            yield finished.record
 
 
 def _run(plan: LabPlan, folder: Path, cell: Cell) -> Finished:
