@@ -9,6 +9,6 @@ notes=$1 soundfont=$2 weights=$3 work=$4
 here=$(dirname "$0")
 python "$here/mixes.py" "$notes" "$work/mixes"
 python "$here/solos.py" "$soundfont" "$work/solos"
-timbretree train "$work/mixes/mixes.csv" "$work/run" --start "$weights" --head resatt \
+timbretree train "$work/mixes/mixes.csv" "$work/run" --start "$weights" --method resatt \
   --epochs 8 --warmup 1 --learning-rate 5e-4 --trunk-share 0.2 --frozen-statistics
 python "$here/first.py" "$work/run" "$work/mixes" "$work/solos" "$weights" "$work/first.onnx"
