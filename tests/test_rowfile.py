@@ -122,3 +122,22 @@ def test_a_process_killed_in_the_middle_loses_only_the_row_in_hand(tmp_path: Pat
     assert 40 < first < 500
     assert store.todo == list(range(first, 500))
     assert store.array[:first, 0].tolist() == list(range(first))
+
+
+def test_two_processes_do_not_fill_one_file(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, numpy, pathlib\n"
+        "from timbretree.rowfile import RowFile\n"
+        "store = RowFile(pathlib.Path(sys.argv[1]), (6, 2), numpy.float32, identity='b')\n"
+        "print('open', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "x.npy")], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "open\n"
+        with pytest.raises(OSError, match=r"another process is making .*x\.npy; wait for it"):
+            opened(tmp_path)
+        child.kill()
+    assert opened(tmp_path).todo == [0, 1, 2, 3, 4, 5]  # a killed one holds nothing

@@ -1,7 +1,14 @@
 """Writing files whole or not at all."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -12,3 +19,27 @@ def write_whole(path: Path, content: str | bytes) -> None:
     half_written = path.with_name(path.name + ".part")
     half_written.write_bytes(content.encode() if isinstance(content, str) else content)
     os.replace(half_written, path)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the only process that makes ``path``. Raises OSError where another one is at it.
+
+    ``path``.lock is held meanwhile; the system lets go of it when its holder ends, however it does.
+    """
+    if fcntl is None:
+        yield
+        return
+    lock = path.with_name(path.name + ".lock")
+    with lock.open("a") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = os.path.samestat(os.fstat(file.fileno()), lock.stat())
+        except (BlockingIOError, FileNotFoundError):  # held, or just removed by its last holder
+            mine = False
+        if not mine:
+            raise OSError(f"another process is making {path}; wait for it, then run this again")
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)

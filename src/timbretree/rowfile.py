@@ -3,13 +3,14 @@
 import json
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from timbretree.files import write_whole
+from timbretree.files import alone, write_whole
 
 
 class RowFile:
@@ -32,6 +33,11 @@ class RowFile:
         self.notes: dict[int, str] = {}
         """What was said of some rows on marking them."""
         self.finished = self._find_finished()
+        self._turn = ExitStack()  # until it is finished, or the process ends
+        if not self.finished:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._turn.enter_context(alone(path))
+            self.finished = self._find_finished()  # another process may just have made it
         done = set(range(shape[0])) if self.finished else self._find_started()
         self.todo = [row for row in range(shape[0]) if row not in done]
         """The rows that are still missing, in order."""
@@ -66,6 +72,7 @@ class RowFile:
             write_whole(self._record, json.dumps({**self._head, "notes": notes}))
             self._journal.unlink(missing_ok=True)
             self.finished = True
+            self._turn.close()
         return self
 
     def _find_finished(self) -> bool:
@@ -97,7 +104,6 @@ class RowFile:
                 if lines and not lines[-1].endswith("\n"):  # cut off by a kill
                     self._write_journal(whole)
                 return {row for row, _ in whole}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(self._part, "w+", self.dtype, self.shape).flush()
         self._reserve()
         self._write_journal([])
@@ -112,6 +118,7 @@ class RowFile:
                 os.posix_fallocate(file.fileno(), 0, self._part.stat().st_size)
         except OSError:
             self._part.unlink()
+            self._turn.close()
             raise
 
     def _write_journal(self, lines: list[list[Any]]) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -15,13 +16,18 @@ def process_pool() -> Iterator[ProcessPoolExecutor]:
     """A pool with one process a core, each new and empty.
 
     Where the block is left by an exception, or the starting process is killed, what the workers do
-    is broken off.
+    is broken off. Raises OSError where a worker was ended from outside.
     """
     context = get_context("spawn")  # a fork would copy locks that torch's threads hold
     line, held = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(os.cpu_count(), context, _watch, (line,))
     try:
         yield pool
+    except BrokenProcessPool as error:
+        raise OSError(
+            "a worker process was ended from outside, perhaps for want of memory; "
+            "run this again to go on"
+        ) from error
     except BaseException:
         held.close()  # as the system does where this process is killed
         raise
