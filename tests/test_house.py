@@ -10,12 +10,12 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "timbretree"
 
 FLOORS = {
-    "ground": {"labels", "taxonomy", "audio", "melspec", "metrics", "scores", "files"},
-    "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets"},
+    "ground": {"labels", "taxonomy", "audio", "melspec", "metrics", "scores", "files", "workers"},
+    "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},
     "network": {"frontend", "backbones", "heads", "model"},
     "product": {"onnxbytes", "modelfile", "tags", "tagger", "writers"},
     "learning": {
-        *("workers", "rowfile", "decoding", "data", "material", "fetch"),
+        *("rowfile", "decoding", "data", "material", "fetch"),
         *("losses", "methods", "train", "resume", "checkpoint", "evaluate", "session", "export"),
         *("figures", "experiment"),
     },

@@ -12,15 +12,15 @@ from threading import Thread
 
 
 @contextmanager
-def process_pool() -> Iterator[ProcessPoolExecutor]:
-    """A pool with one process a core, each new and empty.
+def process_pool(jobs: int | None = None) -> Iterator[ProcessPoolExecutor]:
+    """A pool with so many processes, each new and empty; without a number, one a core.
 
     Where the block is left by an exception, or the starting process is killed, what the workers do
     is broken off. Raises OSError where a worker was ended from outside.
     """
-    context = get_context("spawn")  # a fork would copy locks that torch's threads hold
+    context = get_context("spawn")  # a fork would copy locks that other threads hold
     line, held = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(os.cpu_count(), context, _watch, (line,))
+    pool = ProcessPoolExecutor(jobs or os.cpu_count(), context, _watch, (line,))
     try:
         yield pool
     except BrokenProcessPool as error:
