@@ -306,7 +306,7 @@ def test_clips_that_can_not_be_used(desk: Desk) -> None:
     assert not list(desk.folder.rglob("*.part"))
 
     other, resumed = run_all([*train, "--resume", "--method", "gap"], [*train, "--resume"])
-    refused(other, f"{folder} holds a run of another plan: its method is resatt", "gap")
+    refused(other, f"{folder} is of another plan: its method is resatt", "gap")
     assert resumed.returncode == 1
     assert "going on after epoch 1" in resumed.stderr
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from timbretree.checkpoint import Checkpoint, load_efficientat
+from timbretree.claim import ClaimError
 from timbretree.data import ClipSet
 from timbretree.evaluate import evaluate, open_listener
 from timbretree.experiment.lab import Lab, LabPlan
@@ -23,7 +24,6 @@ from timbretree.heads import HEADS
 from timbretree.material import Source
 from timbretree.methods import METHODS, PAPER
 from timbretree.openmic import read_openmic
-from timbretree.session import SessionError
 from timbretree.taxonomy import Taxonomy
 from timbretree.train import Epoch, Learner, TrainConfig, accelerator
 
@@ -264,8 +264,8 @@ def test_a_folder_of_another_plan_is_refused(tmp_path: Path, mini_openmic: MiniO
     opened(plan, tmp_path)
     other = replace(plan, train=replace(plan.train, epochs=7))
     with pytest.raises(
-        SessionError,
-        match=r"holds a run of another plan: its train\.epochs is 2, now asked for is 7",
+        ClaimError,
+        match=r"is of another plan: its train\.epochs is 2, now asked for is 7",
     ):
         opened(other, tmp_path)
 

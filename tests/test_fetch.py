@@ -38,7 +38,7 @@ from loopback import (
     stalls_at,
     wrong,
 )
-from timbretree import __version__, checkpoint
+from timbretree import __version__, checkpoint, files
 from timbretree.fetch import (
     RESOURCES,
     FetchError,
@@ -47,7 +47,6 @@ from timbretree.fetch import (
     cost,
     download,
     find_weights,
-    lock,
     weights_folder,
 )
 from timbretree.fetch.transfer import BLOCK
@@ -588,7 +587,7 @@ def test_another_process_may_finish_just_before(
     def finishes_first(*_: object) -> None:
         (tmp_path / "toy.bin").write_bytes(CONTENT)
 
-    monkeypatch.setattr(lock.fcntl, "flock", finishes_first)
+    monkeypatch.setattr(files.fcntl, "lockf", finishes_first)
     assert_whole(get(server, tmp_path), tmp_path)
     assert not server.visits
 
@@ -598,14 +597,14 @@ def test_a_lock_that_its_last_holder_removed_is_none(
 ) -> None:
     path = tmp_path / "toy.bin.lock"
     for remains in (path.unlink, lambda: (path.unlink(), path.touch())):
-        monkeypatch.setattr(lock.fcntl, "flock", lambda *_, remains=remains: remains())
+        monkeypatch.setattr(files.fcntl, "lockf", lambda *_, remains=remains: remains())
         with pytest.raises(FetchError, match="another process"):
             get(server, tmp_path)
     assert not server.visits
 
 
 def test_without_locks(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "fcntl", None)  # Windows
+    monkeypatch.setattr(files, "fcntl", None)  # Windows
     assert_whole(get(server, tmp_path), tmp_path)
 
 

@@ -121,7 +121,7 @@ def test_kill_and_resume_through_the_command(
     other = [*train(toy_table, tree_file, broken, "--resume"), "--seed", "1"]
     refused = subprocess.run(other, capture_output=True, text=True)
     assert refused.returncode == 2
-    assert "holds a run of another plan: its train.seed is 0, now asked for is 1" in refused.stderr
+    assert "is of another plan: its train.seed is 0, now asked for is 1" in refused.stderr
     done = subprocess.run(
         train(toy_table, tree_file, broken, "--resume"), capture_output=True, text=True
     )
@@ -134,6 +134,12 @@ def test_kill_and_resume_through_the_command(
         assert {**json.loads(one), "seconds": 0} == {**json.loads(other_), "seconds": 0}
     assert list((broken / "tensorboard").iterdir())
     assert not list(broken.glob("*.part"))
+    (broken / best).unlink()
+    lost = subprocess.run(
+        train(toy_table, tree_file, broken, "--resume"), capture_output=True, text=True
+    )
+    assert lost.returncode == 2
+    assert f"{broken / best}, the best network of this run so far, is gone" in lost.stderr
 
 
 def launched(*arguments: object) -> list[str]:

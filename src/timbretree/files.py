@@ -7,7 +7,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows
+except ImportError:  # on Windows two that make one file spoil each other's
     fcntl = None  # type: ignore[assignment]
 
 
@@ -21,9 +21,13 @@ def write_whole(path: Path, content: str | bytes) -> None:
     os.replace(half_written, path)
 
 
+class BusyError(OSError):
+    """Another process is making the same."""
+
+
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Be the only process that makes ``path``. Raises OSError where another one is at it.
+    """Be the only process that makes ``path``. Raises BusyError where another one is at it.
 
     ``path``.lock is held meanwhile; the system lets go of it when its holder ends, however it does.
     """
@@ -38,7 +42,7 @@ def alone(path: Path) -> Iterator[None]:
         except (BlockingIOError, FileNotFoundError):  # held, or just removed by its last holder
             mine = False
         if not mine:
-            raise OSError(f"another process is making {path}; wait for it, then run this again")
+            raise BusyError(f"another process is making {path}; wait for it, then run this again")
         try:
             yield
         finally:

@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from timbretree.annotations import Annotations
 from timbretree.checkpoint import Checkpoint, load_start, start_from_audioset
+from timbretree.claim import claim
 from timbretree.decoding import Progress
 from timbretree.evaluate import choose_thresholds, predict
 from timbretree.files import write_whole
@@ -58,8 +59,8 @@ class Session:
 
     ``folder`` gets ``plan.json``, the split, ``epochs.jsonl``, TensorBoard's events, the learner as
     it stands and ``best.safetensors``; ``cache`` (default: ``folder``) the decoded clips. A folder
-    that holds a broken-off run of the same plan goes on. Raises SessionError, AnnotationError and
-    CheckpointError.
+    that holds a broken-off run of the same plan goes on. Raises ClaimError, SessionError,
+    AnnotationError and CheckpointError.
     """
 
     def __init__(
@@ -98,6 +99,11 @@ class Session:
         self.learner = Learner(learning, tree, plan.train, steps=self.steps, where=where)
         if (folder / STATE).exists():
             load_learner(self.learner, folder / STATE)
+            if self.learner.epochs and not (folder / BEST).exists():
+                raise SessionError(
+                    f"{folder / BEST}, the best network of this run so far, is gone; "
+                    f"delete {folder / STATE} to train from the beginning"
+                )
 
     @property
     def failures(self) -> dict[str, str]:
@@ -143,39 +149,9 @@ class Session:
             self.checkpoint().save(self.folder / BEST)
 
 
-def claim(path: Path, plan: dict[str, object]) -> None:
-    """Write down what a folder is for, or see that it is for the same: else SessionError."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(plan, indent=2) + "\n")
-        return
-    try:
-        record = json.loads(path.read_bytes())
-    except ValueError:
-        record = None
-    if not isinstance(record, dict):
-        raise SessionError(f"{path} is damaged, so it is not known what its folder is for; "
-                           "choose another folder")  # fmt: skip
-    found, wanted = _leaves(record), _leaves(json.loads(json.dumps(plan)))
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            raise SessionError(
-                f"{path.parent} holds a run of another plan: its {name} is {found.get(name)}, "
-                f"now asked for is {wanted.get(name)}; choose another folder"
-            )
-
-
 def what_else(annotations: Annotations, where: Accelerator) -> dict[str, object]:
     """What makes a run another one beside its plan."""
     return {"labels": digest(annotations), "precision": where.mixed_precision}
-
-
-def _leaves(plain: object, place: str = "") -> dict[str, object]:
-    """Every value of a JSON document by where it stands, such as train.seed."""
-    if not isinstance(plain, dict):
-        return {place: plain}
-    inner = [_leaves(each, f"{place}.{name}".strip(".")) for name, each in plain.items()]
-    return {name: each for one in inner for name, each in one.items()}
 
 
 def _log(path: Path, epochs: list[Epoch]) -> None:

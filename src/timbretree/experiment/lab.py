@@ -18,6 +18,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from timbretree.checkpoint import Checkpoint, load_start
+from timbretree.claim import claim
 from timbretree.data import ClipSet, shuffled
 from timbretree.decoding import Progress
 from timbretree.evaluate import choose_thresholds, predict
@@ -31,7 +32,7 @@ from timbretree.model import InstrumentNet, build
 from timbretree.openmic import is_official
 from timbretree.resume import load_learner, train_to_best
 from timbretree.scores import Scores, Thresholds, score
-from timbretree.session import claim, what_else
+from timbretree.session import what_else
 from timbretree.train import Learner, TrainConfig, validation_losses
 
 
@@ -77,7 +78,7 @@ class Lab:
     ``folder`` gets ``plan.json``, the split, the decoded clips, ``runs/`` (the ledger) and
     ``models/`` (for each method and lambda, the checkpoint of the seed with the lowest validation
     fine loss). A folder of the same plan is gone on with; methods, lambdas and seeds may differ.
-    Raises SessionError, AnnotationError, CheckpointError and LedgerError.
+    Raises ClaimError, AnnotationError, CheckpointError and LedgerError.
     """
 
     def __init__(

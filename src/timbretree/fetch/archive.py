@@ -7,8 +7,8 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from timbretree.fetch.lock import alone
 from timbretree.fetch.resources import FetchError, Progress, part_of
+from timbretree.files import BusyError, alone
 
 BLOCK = 1 << 20
 
@@ -38,6 +38,8 @@ def unpack(
         raise FetchError(
             f"{archive} can't be unpacked: {error}; move it away and fetch it again"
         ) from error
+    except BusyError as error:
+        raise FetchError(str(error)) from error
     except OSError as error:
         raise FetchError(
             f"{error.filename or target}: {error.strerror or error}; mend that and run this again"

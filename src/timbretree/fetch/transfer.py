@@ -13,8 +13,8 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from timbretree import __version__
-from timbretree.fetch.lock import alone
 from timbretree.fetch.resources import FetchError, Progress, Resource, part_of, size_of
+from timbretree.files import BusyError, alone
 
 AGENT = f"timbretree/{__version__} (+hears which instruments play in a recording)"
 """Zenodo turns away Python programs that do not say who they are."""
@@ -73,6 +73,8 @@ def download(
                     os.replace(part_of(target), target)
                     return target
         found = _digest(target, resource.algorithm)
+    except BusyError as error:
+        raise FetchError(str(error)) from error
     except OSError as error:
         raise FetchError(
             f"{error.filename or target}: {error.strerror or error}; "
