@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from timbretree.cli.data import fetch
+from timbretree.cli.rendering import render
 from timbretree.cli.research import evaluate, methods, reproduce
 from timbretree.cli.tagging import info, tag
 from timbretree.cli.training import export, train
 
-VERBS = (tag, info, fetch, train, export, evaluate, reproduce, methods)
+VERBS = (tag, info, fetch, train, export, evaluate, reproduce, methods, render)
 SHORT = {
     "info": "Say what a model file says of itself.",
     "fetch": "Download OpenMIC-2018 or AudioSet weights.",
@@ -18,6 +19,7 @@ SHORT = {
     "export": "Make a model file of a checkpoint.",
     "evaluate": "Score a checkpoint or a model file on a data set.",
     "reproduce": "Reproduce the paper: all methods, lambdas and seeds.",
+    "render": "Render a data set of music whose whole truth is known.",
     "methods": "List the methods: the rows of Table 1, and ours.",
 }
 """What the list of verbs says of those whose first sentence it would cut off."""

@@ -152,11 +152,19 @@ def compare(records: Sequence[Record], measure: str) -> list[Comparison]:
 def compare_proposed(records: Sequence[Record], measure: str) -> Comparison | None:
     """Compare the paper's two proposed methods, ResAtt with GMP: one planned test, so p is not
     adjusted. The paper finds no significant difference. None where one of them was not run."""
-    if not {"resatt", "gmp"} <= set(methods_run(records)):
+    return compare_pair(records, measure, "resatt", "gmp")
+
+
+def compare_pair(
+    records: Sequence[Record], measure: str, method: str, baseline: str
+) -> Comparison | None:
+    """Compare two methods, each at its chosen lambda, over the seeds both have; p is not adjusted.
+    None where one of them was not run."""
+    if not {method, baseline} <= set(methods_run(records)):
         return None
-    ours, other = (_by_seed(records, method, measure) for method in ("resatt", "gmp"))
-    row = _paired("resatt", measure, ours, other)
-    return replace(row, adjusted=row.p, baseline="gmp")
+    ours, other = (_by_seed(records, name, measure) for name in (method, baseline))
+    row = _paired(method, measure, ours, other)
+    return replace(row, adjusted=row.p, baseline=baseline)
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -1,0 +1,1 @@
+"""Who plays together, and what each of them plays."""

@@ -1,0 +1,217 @@
+"""A whole data set: clips made side by side, the truth of them all, and labels such as OpenMIC's.
+
+A kill at any moment costs the clips that were being made: the same call goes on.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from timbretree.claim import claim
+from timbretree.files import alone, write_whole
+from timbretree.labels import Labels
+from timbretree.render.band.instruments import INSTRUMENTS
+from timbretree.render.clip import Materials, Workshop
+from timbretree.render.labelling.folder import Track, audio_path, make_keys, write_folder
+from timbretree.render.labelling.labeller import (
+    Observed,
+    Shortfall,
+    complete,
+    label,
+    noise,
+    shortfalls,
+)
+from timbretree.render.labelling.truth import Truth
+from timbretree.render.sounds.bank import Sounds
+from timbretree.render.studio.ogg import write_ogg
+from timbretree.workers import process_pool
+
+RECORD = "render.json"
+"""What a folder was rendered from."""
+CLIPS = "clips.jsonl"
+"""How each clip came about: piece, band, tempo, sounds, mixing."""
+UNFINISHED = "unfinished"
+"""A folder with the records of the clips that are made, until all are."""
+CHUNK = 8
+"""Clips that a process makes before it reports."""
+TAGS = tuple(INSTRUMENTS)
+TEST_SHARE = 5085 / 20_000
+"""OpenMIC's."""
+
+Progress = Callable[[int, int], None]
+"""Called with how many clips are made, and how many there are to be."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to render."""
+
+    clips: int
+    materials: Materials
+    seed: int = 0
+    complete: bool = False
+    """Whether every cell is labelled, as it truly is."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain data: what makes it another data set; files by name and size, not by place."""
+        made_of = self.materials
+        return {
+            "clips": self.clips,
+            "seed": self.seed,
+            "complete": self.complete,
+            "soundfonts": [[path.name, path.stat().st_size] for path in made_of.soundfonts],
+            "samples": made_of.samples and made_of.samples.resolve().name,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """A finished data set."""
+
+    truth: Truth
+    observed: Observed
+    """What was asked, and answered."""
+    noise: float
+    """The share of its labels that contradict the truth."""
+    shortfalls: list[Shortfall]
+    """Tags that sound in too few clips for as many present labels as OpenMIC's share of them."""
+    sounds: Sounds
+    """What it was played on."""
+
+    @property
+    def labels(self) -> Labels:
+        """The labels, numpy bool arrays (N, 20)."""
+        return self.observed.labels
+
+
+def render(
+    plan: Plan, out: Path, *, jobs: int | None = None, progress: Progress | None = None
+) -> Rendered:
+    """Render a data set into the folder ``out``.
+
+    ``jobs`` processes work side by side (default: one a core); the files are the same whatever
+    their number. A folder of the same plan is gone on with. Raises RenderError, ClaimError, the
+    errors of SoundFonts, samples and FluidSynth, and OSError.
+    """
+    workshop = Workshop(plan.materials, plan.seed)  # before anything is written
+    claim(out / RECORD, plan.to_dict())
+    with alone(out / RECORD):
+        keys, splits = make_keys(plan.clips), _split(plan)
+        made = {n: record for n, record in _made(out).items() if audio_path(out, keys[n]).exists()}
+        todo = [number for number in range(plan.clips) if number not in made]
+        for records in _make(plan, out, todo, splits, jobs):
+            made |= records
+            if progress:
+                progress(len(made), plan.clips)
+        whole = [made[number] for number in range(plan.clips)]
+        truth = _truth(keys, whole)
+        rng = np.random.default_rng([plan.seed, plan.clips])
+        observed = complete(truth) if plan.complete else label(truth, splits=splits, rng=rng)
+        write_folder(out, truth, splits, observed, tuple(map(_track, whole)))
+        write_whole(out / CLIPS, "".join(json.dumps(each) + "\n" for each in whole))
+        shutil.rmtree(out / UNFINISHED, ignore_errors=True)
+    missed = [] if plan.complete else shortfalls(truth, splits=splits, observed=observed)
+    return Rendered(truth, observed, noise(truth, observed), missed, workshop.sounds)
+
+
+def _split(plan: Plan) -> tuple[str, ...]:
+    """The split of each clip, in OpenMIC's proportion."""
+    order = np.random.default_rng([plan.seed, plan.clips, 1]).permutation(plan.clips)
+    test = set(order[: round(plan.clips * TEST_SHARE)].tolist())
+    return tuple("test" if number in test else "train" for number in range(plan.clips))
+
+
+def _made(out: Path) -> dict[int, dict[str, Any]]:
+    """The records of the clips made so far, by number."""
+    lines: list[str] = []
+    for path in [*sorted((out / UNFINISHED).glob("*.jsonl")), out / CLIPS]:
+        if path.exists():
+            lines += path.read_text("utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    return {record["number"]: record for record in records}
+
+
+def _truth(keys: tuple[str, ...], records: list[dict[str, Any]]) -> Truth:
+    shape = len(keys), len(TAGS)
+    seconds, loudness = np.zeros(shape), np.full(shape, -np.inf)
+    sounds = np.full(shape, "", dtype=object)
+    for row, record in enumerate(records):
+        for tag, heard in record["heard"].items():
+            cell = row, TAGS.index(tag)
+            seconds[cell], loudness[cell] = heard["seconds"], heard["loudness"]
+            sounds[cell] = heard["sound"]
+    return Truth(keys, TAGS, seconds, loudness, sounds)
+
+
+def _track(record: dict[str, Any]) -> Track:
+    """The artist is the piece in all its variants: what must not be torn apart."""
+    return Track(record["piece"], record["group"], record["composer"], (record["band"],))
+
+
+Records = dict[int, dict[str, Any]]
+
+
+def _make(
+    plan: Plan, out: Path, todo: list[int], splits: tuple[str, ...], jobs: int | None
+) -> Iterator[Records]:
+    """Make clips chunk by chunk, and yield the records of each."""
+    chunks = [tuple(todo[first : first + CHUNK]) for first in range(0, len(todo), CHUNK)]
+    if not chunks:
+        return
+    (out / UNFINISHED).mkdir(exist_ok=True)
+    jobs = jobs or os.cpu_count() or 1
+    if jobs == 1 or len(chunks) == 1:
+        for chunk in chunks:
+            yield _make_chunk(plan, out, chunk, splits)
+        return
+    with process_pool(jobs) as pool:
+        running: set[Future[Records]] = set()
+        for chunk in chunks:
+            running.add(pool.submit(_make_chunk, plan, out, chunk, splits))
+            if len(running) < 2 * jobs:
+                continue
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (each.result() for each in finished)
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (each.result() for each in finished)
+
+
+def _make_chunk(
+    plan: Plan, out: Path, numbers: tuple[int, ...], splits: tuple[str, ...]
+) -> Records:
+    """Make some clips: their audio, then one file with their records."""
+    workshop = _workshop(plan.materials, plan.seed)
+    keys = make_keys(plan.clips)
+    records: Records = {}
+    for number in numbers:
+        clip = workshop.make(number, splits[number])
+        path = audio_path(out, keys[number])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_ogg(path, clip.audio, serial=number)
+        heard = {
+            tag: {
+                "seconds": round(float(each.seconds), 3),
+                "loudness": round(float(each.loudness), 2),
+                "sound": clip.sounds[tag],
+            }
+            for tag, each in clip.heard.items()
+        }
+        records[number] = {"number": number, "key": keys[number], "heard": heard, **clip.record}
+    text = "".join(json.dumps(record) + "\n" for record in records.values())
+    write_whole(out / UNFINISHED / f"{numbers[0]:06d}.jsonl", text)
+    return records
+
+
+@lru_cache(maxsize=1)
+def _workshop(materials: Materials, seed: int) -> Workshop:
+    """The workshop of this process: its SoundFonts are loaded once."""
+    return Workshop(materials, seed)

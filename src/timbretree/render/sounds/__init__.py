@@ -1,0 +1,1 @@
+"""What notes are played on: SoundFonts and recordings of single notes."""

@@ -1,0 +1,1 @@
+"""From what players play to a finished track in a file."""
