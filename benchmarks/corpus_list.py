@@ -1,8 +1,8 @@
-"""Makes the list of scores that ``timbretree render`` plays: src/timbretree/render/corpus.csv.
+"""Makes the list of scores that ``timbretree render`` plays, corpus.csv in render/scores.
 
     python benchmarks/corpus_list.py
 
-Takes music21 10.5.1 and ten minutes, and always comes to the same list. It reads every score that
+Takes music21 10.5.1 and five minutes, and always comes to the same list. It reads every score that
 may be on the list and prints what it left out and why. Then it chooses by the rules below.
 
 Compositions are in the public domain: printed before 1904. Of the encodings, none is taken that
@@ -10,7 +10,7 @@ reserves rights or forbids commercial use in its own file or folder:
 
 - essenFolksong: "non-commercial distribution and use" (license.txt)
 - palestrina, and the .krn of bach: "Rights to all derivative electronic formats reserved"
-- most of monteverdi's book 5: copyright of UT Orpheus Edizioni, 2003
+- monteverdi's book 5: copyright of UT Orpheus Edizioni, 2003
 - leadSheet/berlinAlexandersRagtime: "All Rights Reserved"
 
 nor one that asks for the same licence of what is made of it: josquin (GPL), ciconia, luca, beach
@@ -35,12 +35,12 @@ import numpy as np
 from music21.corpus.chorales import ChoraleListRKBWV
 
 from timbretree.files import write_whole
-from timbretree.render.corpus import Entry
 from timbretree.render.music import Notes
-from timbretree.render.notation import BARS, read
+from timbretree.render.scores.corpus import Entry
+from timbretree.render.scores.notation import BARS, read
 
 CORPUS = Path(music21.__file__).parent / "corpus"
-LIST = Path(__file__).parents[1] / "src" / "timbretree" / "render" / "corpus.csv"
+LIST = Path(__file__).parents[1] / "src" / "timbretree" / "render" / "scores" / "corpus.csv"
 WORKS = (
     ("haydn/*/*.mxl", "Joseph Haydn", "died 1809", "quartet"),
     ("mozart/k80/*.mxl", "Wolfgang Amadeus Mozart", "died 1791", "quartet"),

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from timbretree.render import corpus, notation
-from timbretree.render.corpus import Entry, ScoreError, load, pieces
-from timbretree.render.harmony import chords, key
 from timbretree.render.music import Chord, Notes, Piece
+from timbretree.render.scores import corpus, notation
+from timbretree.render.scores.corpus import Entry, ScoreError, load, pieces
+from timbretree.render.scores.harmony import chords, key
 
 AUS_MEINES_HERZENS_GRUNDE = Entry(
     "bach/bwv269.mxl", 1, "bach/aus", "Johann Sebastian Bach", "died 1750", "chorale", "", "train"
@@ -158,7 +158,7 @@ def test_a_piece_that_cannot_be_read_is_named(path: str, number: int, tmp_path: 
 def test_music21_says_nothing_and_writes_nothing(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
-        "from timbretree.render.corpus import load, pieces\n"
+        "from timbretree.render.scores.corpus import load, pieces\n"
         "entries = {row.path[-4:]: row for row in pieces('train')}\n"
         "for entry in entries.values(): load(entry, cache=Path('kept'))\n"
     )

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from timbretree.render.studio.mixing import CEILING, Mix, Stem, mix
-from timbretree.render.studio.wear import _NOISES, at_loudness_of, noise, wear
 
 from timbretree.render.music import RATE
 from timbretree.render.studio import desk, mixing, rooms
@@ -20,7 +18,9 @@ from timbretree.render.studio.loudness import (
     integrated,
     struck_level,
 )
+from timbretree.render.studio.mixing import CEILING, Mix, Stem, mix
 from timbretree.render.studio.ogg import with_serial, write_ogg
+from timbretree.render.studio.wear import _NOISES, at_loudness_of, noise, wear
 
 
 def tone(hertz: float, *, seconds: float = 10.0, gain: float = 0.1) -> np.ndarray:

@@ -1,19 +1,19 @@
 """Find Fig. 4's case by search: a tag wrongly heard whose group did not inherit the mistake.
 
-    python benchmarks/rendered/attention_cases.py DATA OUT --start WEIGHTS [--backbone mn04]
+    python benchmarks/rendered/attention_cases.py DATA OUT --start WEIGHTS ...
         [--method resatt] [--page]
 
-DATA and OUT are those of heard.py. All test clips are searched, and what is wrong is what the truth
-says is wrong. How often the case occurs is set beside GMP's, whose groups inherit every mistake
-that is the loudest of its family. The figures go to docs/results with --page, else to OUT.
+DATA, OUT and what ... stands for are those of heard.py, which must have run. All test clips are
+searched, and what is wrong is what the truth says is wrong. How often the case occurs is set beside
+GMP's, whose groups inherit every mistake that is the loudest of its family. The figures go to
+docs/results with --page, else to OUT.
 """
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from heard import plan_of
+from heard import add_options, plan_of
 from page import PAGE, put, table
 from truths import true_labels
 
@@ -46,14 +46,10 @@ def count(study: Study, heard: Heard) -> tuple[int, int]:
 def main() -> None:
     """Read the arguments, search, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--start", type=Path, required=True)
-    parser.add_argument("--backbone", default="mn04")
+    add_options(parser)
     parser.add_argument("--method", default="resatt")
     parser.add_argument("--page", action="store_true")
     asked = parser.parse_args()
-    asked.full = False
     lab = Lab(plan_of(asked), asked.out, where=accelerator("cpu"))
     study = true_study(lab)
     rows = []

@@ -1,7 +1,7 @@
 """Train every method on a rendered data set, and keep what each network says of all clips.
 
     python benchmarks/rendered/heard.py DATA OUT --start WEIGHTS [--backbone mn04|cnn14]
-        [--full] [--methods all] [--seeds 8] [--lambdas .70,.75,.80,.85,.90] [--device cpu|auto]
+        [--learning-rate 1e-4] [--full] [--methods all] [--seeds 8] [--lambdas .70,.75,.80,.85,.90] [--device cpu|auto]
 
 DATA is a folder that ``timbretree render`` made, OUT gets the runs and may be gone on with. Without
 --full the trunk is frozen, and heads learn side by side, one a core. The grid is that of
@@ -34,14 +34,15 @@ from timbretree.material import Source
 from timbretree.methods import METHODS, PAPER
 from timbretree.model import InstrumentNet
 from timbretree.taxonomy import Taxonomy
-from timbretree.train import accelerator
+from timbretree.train import TrainConfig, accelerator
 from timbretree.workers import process_pool
 
 
 def plan_of(asked: argparse.Namespace) -> LabPlan:
-    """What all runs have in common: the defaults of ``timbretree reproduce``."""
+    """What all runs have in common: as in ``timbretree reproduce``."""
     source = Source(asked.data, Taxonomy.load("tone7"))
-    return LabPlan(source, asked.backbone, asked.start, not asked.full)
+    config = TrainConfig(learning_rate=asked.learning_rate)
+    return LabPlan(source, asked.backbone, asked.start, not asked.full, config)
 
 
 def network(lab: Lab, finished: Finished) -> InstrumentNet:
@@ -52,6 +53,16 @@ def network(lab: Lab, finished: Finished) -> InstrumentNet:
     net = head if lab.plan.frozen else InstrumentNet(lab.trunk, head)
     net.load_state_dict(finished.weights)
     return net
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say what all runs have in common, for every script that reads them."""
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--start", type=Path, required=True)
+    parser.add_argument("--backbone", default="mn04")
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--full", action="store_true", help="train the trunk, too")
 
 
 def place(out: Path, cell: Cell) -> Path:
@@ -107,11 +118,7 @@ def run_all(lab: Lab, cells: list[Cell]) -> Iterator[tuple[Finished, bytes]]:
 def main() -> None:
     """Read the arguments and train what is not trained yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--start", type=Path, required=True)
-    parser.add_argument("--backbone", default="mn04")
-    parser.add_argument("--full", action="store_true")
+    add_options(parser)
     parser.add_argument("--methods", default="all", help="all, paper, or names with commas")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--lambdas", default=".70,.75,.80,.85,.90")

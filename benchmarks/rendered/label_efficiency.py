@@ -1,12 +1,12 @@
 """How much each method makes of few labels: train with a share of all cells observed.
 
-    python benchmarks/rendered/label_efficiency.py DATA OUT --start WEIGHTS [--backbone mn04]
+    python benchmarks/rendered/label_efficiency.py DATA OUT --start WEIGHTS ...
         [--methods all] [--seeds 4] [--shares .05,.10,.25,.50,1] [--json FILE] [--page]
 
-DATA and OUT are those of heard.py, which must have run: lambda is the one that was chosen there. In
-the train and validation clips, a share of all cells is drawn by chance, others for each seed, and
-told as it truly is; the coarse labels are made of those by the method's own rule. Test clips are
-scored against their whole truth. A finished run is not repeated.
+DATA, OUT and what ... stands for are those of heard.py, which must have run: lambda is the one that
+was chosen there. In the train and validation clips, a share of all cells is drawn by chance, others
+for each seed, and told as it truly is; the coarse labels are made of those by the method's own rule.
+Test clips are scored against their whole truth. A finished run is not repeated.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from heard import plan_of
+from heard import add_options, plan_of
 from page import PAGE, percent, put, table
 from truths import true_labels
 
@@ -125,17 +125,13 @@ def figure(fine: Values, coarse: Values, shares: list[float]) -> plt.Figure:
 def main() -> None:
     """Read the arguments, train, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--start", type=Path, required=True)
-    parser.add_argument("--backbone", default="mn04")
+    add_options(parser)
     parser.add_argument("--methods", default="all")
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--shares", default=".05,.10,.25,.50,1")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--page", action="store_true")
     asked = parser.parse_args()
-    asked.full = False
     plan = plan_of(asked)
     done = Ledger(asked.out / "runs").records
     methods = methods_run(done) if asked.methods == "all" else asked.methods.split(",")

@@ -1,11 +1,12 @@
 """Score all methods on a rendered data set twice: as the paper would, and against the truth.
 
-    python benchmarks/rendered/method_table.py DATA OUT --start WEIGHTS [--backbone mn04] [--full]
+    python benchmarks/rendered/method_table.py DATA OUT --start WEIGHTS ...
         [--json FILE] [--page]
 
-DATA and OUT are those of heard.py, which must have run. Lambda is chosen for each method by the
-validation loss of the partial labels, thresholds by the partial validation labels; the truth is
-looked at in the end alone. --json writes all figures, --page puts them into docs/results.md.
+DATA, OUT and what ... stands for are those of heard.py, which must have run. Lambda is chosen for
+each method by the validation loss of the partial labels, thresholds by the partial validation
+labels; the truth is looked at in the end alone. --json writes all figures, --page puts them into
+docs/results.md.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from heard import plan_of, read
+from heard import add_options, plan_of, read
 from matplotlib.figure import Figure
 from page import PAGE, percent, put, table
 from siblings import push_down
@@ -160,11 +161,7 @@ def boxes(records: list[Record]) -> Figure:
 def main() -> None:
     """Read the arguments, score, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--start", type=Path, required=True)
-    parser.add_argument("--backbone", default="mn04")
-    parser.add_argument("--full", action="store_true")
+    add_options(parser)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--page", action="store_true")
     asked = parser.parse_args()

@@ -47,9 +47,9 @@ def render(
     """
     _need_rendering()
     from timbretree.render.clip import Materials
-    from timbretree.render.corpus import default_cache
     from timbretree.render.dataset import Plan
     from timbretree.render.dataset import render as make
+    from timbretree.render.scores.corpus import default_cache
     from timbretree.render.sounds.soundfont import installed
 
     fonts = tuple(soundfont or installed())
@@ -70,7 +70,10 @@ def _tell(rendered: "Rendered") -> None:
     """Say what came of it."""
     truth, labels = rendered.truth, rendered.labels
     for font, tags in rendered.sounds.lacking.items():
-        say(f"{font} has no preset for {', '.join(tags)}: others played it, or nobody")
+        has = [tag for tag in truth.tags if tag not in tags]
+        few = len(has) < len(tags)  # a drum kit, say
+        say(f"{font} has presets for {', '.join(has) or 'no tag at all'} alone" if few else
+            f"{font} has no preset for {', '.join(tags)}")  # fmt: skip
     for tag, why in rendered.sounds.shared.items():
         say(f"{tag} is not kept apart in train and test: {why}")
     for tag, lender in rendered.sounds.borrowed.items():

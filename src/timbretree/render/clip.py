@@ -10,10 +10,11 @@ from timbretree.render.band.arranger import Arrangement, arrange
 from timbretree.render.band.ensembles import Band, choose
 from timbretree.render.band.instruments import INSTRUMENTS
 from timbretree.render.band.performer import perform
-from timbretree.render.corpus import Entry, ScoreError, load, pieces
 from timbretree.render.music import Part, Piece
+from timbretree.render.scores.corpus import Entry, ScoreError, load, pieces
 from timbretree.render.sounds.bank import Sound, Sounds
 from timbretree.render.sounds.soundfont import read_soundfont
+from timbretree.render.sounds.synth import load_font
 from timbretree.render.studio.mixing import Heard, Mix, Stem, mix
 
 SECONDS = 10.0
@@ -21,8 +22,8 @@ SECONDS = 10.0
 ATTEMPTS = 5
 """Times a clip is begun anew where nothing could be heard of it, or no score could be read."""
 FITTING = {
-    "classical": ("quartet", "piano", "song", "motet"),
-    "church": ("chorale", "motet", "madrigal"),
+    "classical": ("quartet", "piano", "song"),
+    "church": ("chorale", "madrigal"),
     "folk": ("tune", "song"),
     "bluegrass": ("tune",),
     "jazz": ("rag", "song", "tune"),
@@ -63,12 +64,14 @@ class Clip:
 class Workshop:
     """Makes clips out of materials.
 
-    Raises SoundFontError and SamplesError, and RenderError where nothing can be played.
+    Raises SoundFontError, SynthError and SamplesError, and RenderError where nothing can be played.
     """
 
     def __init__(self, materials: Materials, seed: int) -> None:
         self.materials, self.seed = materials, seed
         fonts = [read_soundfont(path) for path in materials.soundfonts]
+        for font in fonts:
+            load_font(font.path)
         self.sounds = Sounds(fonts, materials.samples)
         if not any(self._playable(tag) for tag in INSTRUMENTS):
             names = ", ".join(path.name for path in materials.soundfonts)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from timbretree import __version__
 from timbretree.claim import claim
 from timbretree.files import alone, write_whole
 from timbretree.labels import Labels
@@ -64,6 +66,7 @@ class Plan:
         """Plain data: what makes it another data set; files by name and size, not by place."""
         made_of = self.materials
         return {
+            "versions": {"timbretree": __version__, "music21": version("music21")},
             "clips": self.clips,
             "seed": self.seed,
             "complete": self.complete,

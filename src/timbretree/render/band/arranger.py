@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbretree.render import harmony
 from timbretree.render.band.accompaniment import Frame
 from timbretree.render.band.ensembles import Band
 from timbretree.render.band.excerpt import Excerpt, excerpt
@@ -13,6 +12,7 @@ from timbretree.render.band.lines import between, moved, strain
 from timbretree.render.band.players import Rehearsal, rehearse
 from timbretree.render.band.reading import read
 from timbretree.render.music import Chord, Part, Piece
+from timbretree.render.scores import harmony
 
 KEYS = range(-5, 7)
 """Semitones that a piece may be moved by."""

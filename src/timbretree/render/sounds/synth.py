@@ -44,6 +44,11 @@ def play_preset(
     return _player().play(font, preset, notes, round(seconds * RATE))
 
 
+def load_font(font: Path) -> None:
+    """Make sure that a SoundFont can be played. Raises SynthError where it can't."""
+    _player().font(font)
+
+
 @lru_cache(maxsize=1)
 def _player() -> "_Player":
     """What this process has loaded."""
@@ -94,7 +99,7 @@ class _Player:
     @contextmanager
     def _with(self, path: Path) -> Iterator[tuple[Any, int]]:
         """A new synthesizer with a font, and the font's number in it."""
-        font = self._font(path)
+        font = self.font(path)
         synth = self._new()
         number = self._call("add_sfont", synth, font)
         self._call("set_basic_channel", synth, 0, POLYPHONIC, 1)
@@ -105,7 +110,8 @@ class _Player:
             self._call("remove_sfont", synth, font)
             synth.delete()
 
-    def _font(self, path: Path) -> int:
+    def font(self, path: Path) -> int:
+        """A SoundFont, loaded once: where it is in memory."""
         if path not in self.fonts:
             number = self.holder.sfload(str(path))
             if number < 0:

@@ -18,7 +18,7 @@ from timbretree.annotations import AnnotationError
 from timbretree.files import write_whole
 from timbretree.npz import read_arrays
 from timbretree.render.music import Notes, Piece
-from timbretree.render.notation import read
+from timbretree.render.scores.notation import read
 
 SPLITS = ("train", "test")
 READING = 1
@@ -63,7 +63,7 @@ def pieces(split: str) -> tuple[Entry, ...]:
     """
     if split not in SPLITS:
         raise ScoreError(f"expected one of {', '.join(SPLITS)} as the split, got {split!r}")
-    text = (files("timbretree.render") / "corpus.csv").read_text("utf-8")
+    text = (files("timbretree.render.scores") / "corpus.csv").read_text("utf-8")
     rows = csv.DictReader(io.StringIO(text))
     entries = (Entry(**{**row, "number": int(row["number"])}) for row in rows)  # type: ignore[arg-type]
     return tuple(entry for entry in entries if entry.split == split)

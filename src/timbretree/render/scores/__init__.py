@@ -1,0 +1,1 @@
+"""Music as it is written: real scores, and what sounds together in them."""
