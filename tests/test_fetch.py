@@ -248,10 +248,14 @@ def test_it_waits_longer_each_time_and_as_long_as_it_is_asked(
     asked = ["7", "", "0", "3600", at, "soon", "²"]
     server.play(*(says(429, Retry_After=text) if text else says(503) for text in asked), good)
     slept: list[float] = []
-    patience = Patience(tries=9, pause=1.0, longest=60.0, sleep=slept.append)
+    told: list[str] = []
+    patience = Patience(tries=9, pause=1.0, longest=60.0, sleep=slept.append, told=told.append)
     download(resource(server.url()), tmp_path, patience=patience)
     assert [*slept[:4], *slept[5:]] == [7, 2, 4, 60, 32, 60]
     assert 40 < slept[4] <= 50
+    assert len(told) == len(slept)
+    assert "answers 429" in told[0]
+    assert told[0].endswith("trying again in 7 s")
 
 
 def test_a_pause_is_short_again_after_new_bytes(server: Server, tmp_path: Path) -> None:

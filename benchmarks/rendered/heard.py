@@ -1,7 +1,8 @@
 """Train every method on a rendered data set, and keep what each network says of all clips.
 
     python benchmarks/rendered/heard.py DATA OUT --start WEIGHTS [--backbone mn04|cnn14]
-        [--learning-rate 1e-4] [--full] [--methods all] [--seeds 8] [--lambdas .70,.75,.80,.85,.90] [--device cpu|auto]
+        [--learning-rate 1e-4] [--full] [--methods all] [--seeds 8] [--lambdas .70,.75,.80,.85,.90]
+        [--device cpu|auto]
 
 DATA is a folder that ``timbretree render`` made, OUT gets the runs and may be gone on with. Without
 --full the trunk is frozen, and heads learn side by side, one a core. The grid is that of

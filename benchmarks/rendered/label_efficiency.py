@@ -5,7 +5,7 @@
 
 DATA, OUT and what ... stands for are those of heard.py, which must have run: lambda is the one that
 was chosen there. In the train and validation clips, a share of all cells is drawn by chance, others
-for each seed, and told as it truly is; the coarse labels are made of those by the method's own rule.
+for each seed, and told as it truly is; coarse labels are made of those by the method's own rule.
 Test clips are scored against their whole truth. A finished run is not repeated.
 """
 

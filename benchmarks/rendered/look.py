@@ -41,7 +41,7 @@ def sheet(data: Path, truth: Truth, clips: list[int], splits: list[str]) -> plt.
         heard = [f"{truth.tags[k]} {loud[k]:+.0f} dB, {long[k]:.0f} s"
                  for k in np.flatnonzero(truth.present[clip])]  # fmt: skip
         record = records[key]
-        axis.set_title(f"{record['band']} · {record['piece'][:38]} · {splits[clip]}", fontsize=7)
+        axis.set_title(f"{record['band']} · {record['group'][:34]} · {splits[clip]}", fontsize=8)
         axis.set_xlabel("\n".join([", ".join(heard[i : i + 2]) for i in range(0, len(heard), 2)]),
                         fontsize=7)  # fmt: skip
         axis.set_yticks([])

@@ -126,7 +126,8 @@ def mean_precision(said: list[np.ndarray], target: np.ndarray, draw: np.ndarray)
 
 def tests_table(found: list[tuple[str, list[Comparison]]]) -> str:
     """Differences in points with the 95 % interval and Holm's p, one column a measure."""
-    head = ["method", "against", *(f"{name}: difference [95 %], p" for name, _ in found)]
+    titles = {"fine.pr_auc": "PR-AUC of tags", "coarse.pr_auc": "PR-AUC of groups"}
+    head = ["method", "against", *(f"{titles[name]}: difference [95 %], p" for name, _ in found)]
     rows = []
     for each in zip(*(rows for _, rows in found), strict=True):
         cells = [METHODS[each[0].method].short, METHODS[each[0].baseline].short]
@@ -142,6 +143,22 @@ def say(test: Comparison) -> str:
     sure = "**" if test.adjusted < 0.05 else ""
     difference = percent(test.difference, digits=2, sign=True)
     return f"{sure}{difference}{sure} [{100 * test.low:+.2f}, {100 * test.high:+.2f}], {p}"
+
+
+def setting(lab: Lab) -> str:
+    """What was run, in words."""
+    plan, cells = lab.plan, [record.cell for record in lab.ledger.records]
+    seeds, weights = len({c.seed for c in cells}), sorted({c.fine_weight for c in cells} - {1.0})
+    parts = [len(lab.material.part(split)) for split in ("train", "valid", "test")]
+    return (
+        f"{len(cells)} runs: {len({c.method for c in cells})} methods, {seeds} seeds, λ of "
+        f"{', '.join(f'{w:g}' for w in weights)}. {plan.backbone} from AudioSet, "
+        f"{'frozen: only the heads learn' if plan.frozen else 'trained whole'}; "
+        f"{plan.train.epochs} epochs, learning rate {plan.train.learning_rate:g}, "
+        f"batches of {plan.train.batch}. {parts[0]:,} clips to learn from, {parts[1]:,} to choose "
+        f"by, {parts[2]:,} to score. λ, epoch and thresholds come from the partial labels of the "
+        "validation clips. Means over the seeds at the chosen λ, in percent, ± standard deviation."
+    )
 
 
 def boxes(records: list[Record]) -> Figure:
@@ -177,7 +194,11 @@ def main() -> None:
     blocks = {
         "table-partial": method_table(partial),
         "table-truth": method_table(true),
-        "tests": tests_table(list(found.items())),
+        "setting": setting(lab),
+        **{
+            f"tests-{scored}": tests_table([(m, found[f"{scored}, {m}"]) for m in measures])
+            for scored in ("truth", "partial")
+        },
     }
     pushed = push_down(lab, asked.out, truth)
     blocks["siblings"], blocks["false-absences"] = pushed.table(), pushed.facts()

@@ -27,7 +27,15 @@ def fetch(
     need_training()
     from dataclasses import replace
 
-    from timbretree.fetch import RESOURCES, FetchError, cost, download, unpack, weights_folder
+    from timbretree.fetch import (
+        RESOURCES,
+        FetchError,
+        Patience,
+        cost,
+        download,
+        unpack,
+        weights_folder,
+    )
 
     if name not in RESOURCES:
         refuse(f"{name!r} can't be fetched; choose from {', '.join(RESOURCES)}")
@@ -39,7 +47,9 @@ def fetch(
     try:
         say(str(cost(resource, folder)))
         with bar(f"fetching {name}") as progress:
-            found = download(resource, folder, progress=progress.update)
+            found = download(
+                resource, folder, progress=progress.update, patience=Patience(told=say)
+            )
         if resource.top:
             with bar("unpacking") as progress:
                 found = unpack(found, folder, top=resource.top, progress=progress.update)

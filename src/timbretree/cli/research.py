@@ -198,8 +198,9 @@ def _announce(lab: "Lab", cells: list["Cell"], left: list["Cell"]) -> int:
     names = list(dict.fromkeys(cell.method for cell in cells))
     weights = sorted({cell.fine_weight for cell in cells})
     say(
-        f"{len(cells)} runs: {len(names)} methods ({', '.join(names)}), "
-        f"{len({cell.seed for cell in cells})} seeds, lambda {', '.join(f'{w:g}' for w in weights)}"
+        f"{_counted(len(cells), 'run')}: {_counted(len(names), 'method')} ({', '.join(names)}), "
+        f"{_counted(len({cell.seed for cell in cells}), 'seed')}, "
+        f"lambda {', '.join(f'{w:g}' for w in weights)}"
     )
     say(f"each: {lab.plan.train.epochs} epochs of {lab.steps} steps")
     if not left:
@@ -212,6 +213,10 @@ def _announce(lab: "Lab", cells: list["Cell"], left: list["Cell"]) -> int:
         f"{at_a_time} at a time, {clock(one * len(left) / at_a_time)} in all"
     )
     return at_a_time
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _follow(lab: "Lab", left: list["Cell"], at_a_time: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbretree.cli.talk import Force, refuse, say, write
+from timbretree.cli.talk import Force, printable, refuse, say, write
 
 if TYPE_CHECKING:
     from timbretree.tags import Tags
@@ -116,4 +116,4 @@ def _result_paths(
 
 def _report(tags: "Tags") -> None:
     if tags.reason is not None:
-        say(f"{tags.file}: {tags.status}, {tags.reason}: {tags.message}")
+        say(f"{printable(tags.file)}: {tags.status}, {tags.reason}: {tags.message}")

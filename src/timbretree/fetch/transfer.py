@@ -36,6 +36,8 @@ class Patience:
     longest: float = 120.0
     """No pause is longer, whatever a server asks for."""
     sleep: Callable[[float], None] = time.sleep
+    told: Callable[[str], None] | None = None
+    """Is told why there is a pause, and how long it is."""
 
 
 class _BrokenError(Exception):
@@ -145,7 +147,10 @@ class _Transfer:
                 if failures == self.patience.tries:
                     raise _RefusedError(f"{error}; {failures} tries in a row ended so") from error
                 pause = max(error.wait, self.patience.pause * 2 ** (failures - 1))
-                self.patience.sleep(min(pause, self.patience.longest))
+                pause = min(pause, self.patience.longest)
+                if self.patience.told:
+                    self.patience.told(f"{url}: {error}; trying again in {pause:.0f} s")
+                self.patience.sleep(pause)
             else:
                 return
 
