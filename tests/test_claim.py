@@ -34,3 +34,10 @@ def test_a_damaged_plan(tmp_path: Path, text: str) -> None:
     with pytest.raises(ClaimError, match="is damaged"):
         claim(path, PLAN)
     assert path.read_text() == text
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(ClaimError, match=r"expected a folder, but .*out is a file"):
+        claim(tmp_path / "out" / "plan.json", PLAN)
+    assert (tmp_path / "out").read_text() == "mine"

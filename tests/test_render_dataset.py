@@ -15,6 +15,8 @@ import soundfile
 
 from conftest import OPENMIC
 from timbretree.openmic import read_openmic
+from timbretree.render.clip import Materials
+from timbretree.render.dataset import Plan, render
 from timbretree.render.labelling.truth import read_truth
 from timbretree.render.sounds.synth import SynthError, load_font
 from tinyfont import ALL, write_font
@@ -139,6 +141,24 @@ def test_a_lost_clip_is_made_again(tmp_path: Path, whole: Path, fonts: list[str]
     assert contents(out) == contents(whole)
 
 
+def test_a_damaged_record_is_made_again(tmp_path: Path, whole: Path, fonts: list[str]) -> None:
+    out = tmp_path / "set"
+    subprocess.run(["cp", "-r", str(whole), str(out)], check=True)
+    records = (out / "clips.jsonl").read_bytes()
+    (out / "clips.jsonl").write_bytes(records[: len(records) // 2] + b"\xff\n7\n{}\n")
+    subprocess.run(command(out, *fonts), check=True, capture_output=True)
+    assert contents(out) == contents(whole)
+
+
+def test_other_recordings_are_another_plan(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    plan = Plan(8, Materials((), tmp_path / "notes", tmp_path))
+    before = plan.to_dict()
+    assert plan.to_dict() == before
+    (tmp_path / "notes" / "a.ogg").write_bytes(b"another")
+    assert plan.to_dict() != before
+
+
 def test_other_clips_by_another_seed(tmp_path: Path, whole: Path, fonts: list[str]) -> None:
     refused = subprocess.run(command(whole, *fonts, "--seed", 1), capture_output=True, text=True)
     assert refused.returncode == 2
@@ -168,6 +188,8 @@ def test_a_font_without_a_preset_is_told_and_nothing_takes_its_place(
     assert done.returncode == 0, done.stderr
     assert "some.sf2 has no preset for banjo, flute" in done.stderr
     assert "violin is not kept apart in train and test" in done.stderr
+    assert "nothing plays banjo, flute: no clip has any" in done.stderr
+    assert "flute is not kept apart" not in done.stderr
     truth = read_truth(out / "truth.csv", tuple(OPENMIC))
     assert not truth.sounding[:, [OPENMIC.index("banjo"), OPENMIC.index("flute")]].any()
 
@@ -195,6 +217,39 @@ def test_a_bad_font_is_refused_before_anything_is_written(
     assert reason in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (tmp_path / "set").exists()
+
+
+def test_more_clips_than_names_are_refused_before_anything_is_written(
+    tmp_path: Path, fonts: list[str]
+) -> None:
+    most = 142_857
+    plan = Plan(most + 1, Materials((Path(fonts[1]),), None, tmp_path))
+    with pytest.raises(ValueError, match=f"names for 0 to {most} clips"):
+        render(plan, tmp_path / "set")
+    words = command(tmp_path / "set", *fonts, "--clips", most + 1)  # the last number counts
+    refused = subprocess.run(words, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert f"less than or equal to {most}" in refused.stderr
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_file_is_no_folder(tmp_path: Path, fonts: list[str]) -> None:
+    (tmp_path / "set").touch()
+    refused = subprocess.run(command(tmp_path / "set", *fonts), capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert f"expected a folder, but {tmp_path / 'set'} is a file" in refused.stderr
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, fonts: list[str]) -> None:
+    (tmp_path / "file").touch()
+    refused = subprocess.run(
+        command(tmp_path / "set", *fonts, "--jobs", 2), capture_output=True, text=True,
+        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "file")},
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "can't be kept in" in refused.stderr
+    assert "let the environment variable XDG_CACHE_HOME name a folder" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_folder_of_other_things_is_refused(tmp_path: Path, fonts: list[str]) -> None:

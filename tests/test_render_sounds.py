@@ -93,6 +93,8 @@ def test_what_is_no_whole_font_is_said(tmp_path: Path) -> None:
             path.write_bytes(content)
         with pytest.raises(SoundFontError, match=f"{name}.sf2"):
             read_soundfont(path)
+    with pytest.raises(SoundFontError, match="is a folder; name one file"):
+        read_soundfont(tmp_path)
     with pytest.raises(SoundFontError, match="0 presets"):
         read_soundfont(write_font(tmp_path / "none.sf2", {}, []))
     for place in range(12, len(whole), 97):  # whatever is damaged, only this error
@@ -253,6 +255,19 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"no sound")
     with pytest.raises(SamplesError, match=r"a\.wav"):
         read_instruments(tmp_path)
+    (tmp_path / "manifest.csv").write_text("file,tag,source\na.wav,pianno,x\n", "utf-8")
+    with pytest.raises(SamplesError, match=r"row 2.*did you mean 'piano'"):
+        read_instruments(tmp_path)
+    with pytest.raises(
+        SamplesError, match=r"expected a folder of recordings.*file, tag and source"
+    ):
+        read_instruments(tmp_path / "nowhere")
+
+
+def test_a_folder_that_plays_nothing_is_not_passed_over(tmp_path: Path) -> None:
+    write_samples(tmp_path, {"piano/x-noise": np.ones(20_000, np.float32)})
+    with pytest.raises(SamplesError, match="nothing can be played on the recordings"):
+        Sounds([read_soundfont(write_font(tmp_path / "a.sf2", ALL))], tmp_path)
 
 
 def test_strokes_go_by_words() -> None:

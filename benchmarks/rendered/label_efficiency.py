@@ -117,6 +117,7 @@ def figure(fine: Values, coarse: Values, shares: list[float]) -> plt.Figure:
         axis.set_xlabel("cells observed")
         axis.set_title(f"PR-AUC of {title} on the truth, against the flat baseline", fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
+    axes[1].set_ylim(bottom=-5)  # LP and some of kleene fall far below: see the table
     axes[0].set_ylabel("points (dotted: kleene labels)")
     axes[1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return drawn

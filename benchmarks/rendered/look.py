@@ -2,7 +2,7 @@
 
     python benchmarks/rendered/look.py DATA [--clips 20] [--seed 0] [--json FILE] [--page]
 
-The picture is docs/results/clips.png with --page, else DATA/clips.png. OpenMIC's figures are those
+The picture is docs/results/clips.jpg with --page, else DATA/clips.jpg. OpenMIC's figures are those
 of its own label files (Humphrey, Durand, McFee, ISMIR 2018, CC BY 4.0).
 """
 
@@ -66,7 +66,7 @@ def main() -> None:
     drawn = sheet(asked.data, truth, [int(clip) for clip in chosen], list(found.splits))
     folder = PAGE.parent / "results" if asked.page else asked.data
     folder.mkdir(exist_ok=True)
-    drawn.savefig(folder / "clips.png", dpi=80)
+    drawn.savefig(folder / "clips.jpg", dpi=90, pil_kwargs={"quality": 80})
     blocks = {"labels": labels_table(found.labels, truth), "tags": tags_table(found.labels, truth)}
     for name, text in blocks.items():
         print(f"\n{name}\n{text}")

@@ -1,6 +1,6 @@
 """How fast ``timbretree render`` is on one core, and whether its memory stays the same.
 
-    python benchmarks/rendered/speed.py [--clips 100 400] [--samples DIR] [--json FILE] [--page]
+    python benchmarks/rendered/speed.py [--clips 50 200] [--samples DIR] [--json FILE] [--page]
 
 Renders as many clips as each number says through the command, in one process, on the SoundFonts
 that are installed; a first run reads the scores into the cache, and is not counted. Seconds are of
@@ -38,7 +38,7 @@ def render(clips: int, options: list[str]) -> tuple[float, float]:
 def main() -> None:
     """Read the arguments, render, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=int, nargs="+", default=[100, 400])
+    parser.add_argument("--clips", type=int, nargs="+", default=[50, 200])
     parser.add_argument("--samples", type=Path)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--page", action="store_true")

@@ -16,6 +16,8 @@ def claim(path: Path, plan: dict[str, object]) -> None:
     ``plan`` is plain data. Raises ClaimError where the folder is of another plan, or holds things
     that no plan speaks of.
     """
+    if path.parent.exists() and not path.parent.is_dir():
+        raise ClaimError(f"expected a folder, but {path.parent} is a file; name a new one")
     if not path.exists():
         if path.parent.is_dir() and any(path.parent.iterdir()):
             raise ClaimError(

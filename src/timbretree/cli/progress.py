@@ -18,16 +18,19 @@ class Bar:
     def __init__(self, what: str) -> None:
         self.what = what
         self._told = self._began = time.monotonic()
+        self._before: int | None = None  # what an earlier run had done when this one first told
 
     def update(self, done: int, whole: int | None) -> None:
         """Tell how much is done."""
         now = time.monotonic()
+        if self._before is None:
+            self._before = done
         if now - self._told < EVERY:
             return
         self._told = now
-        left = ""
-        if whole and done:
-            left = f", {clock((now - self._began) * (whole - done) / done)} left"
+        left, mine = "", done - self._before
+        if whole and mine:
+            left = f", {clock((now - self._began) * (whole - done) / mine)} left"
         say(f"{self.what}: {done:,}{f' of {whole:,}' if whole else ''}{left}")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def render(
     out: Annotated[Path, typer.Argument(help="A new folder, or one that was broken off.")],
-    clips: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")],
+    clips: Annotated[int, typer.Option(min=1, max=142_857, help="How many.")],
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="The same seed makes the same clips.")
     ] = 0,
@@ -72,10 +72,14 @@ def _tell(rendered: "Rendered") -> None:
     for font, tags in rendered.sounds.lacking.items():
         has = [tag for tag in truth.tags if tag not in tags]
         few = len(has) < len(tags)  # a drum kit, say
-        say(f"{font} has presets for {', '.join(has) or 'no tag at all'} alone" if few else
+        say(f"{font} has presets for {', '.join(has) or 'no tag'}{' alone' * bool(has)}" if few else
             f"{font} has no preset for {', '.join(tags)}")  # fmt: skip
+    silent = [tag for tag in truth.tags if not rendered.sounds.offered(tag, "train")]
+    if silent:
+        say(f"nothing plays {', '.join(silent)}: no clip has any")
     for tag, why in rendered.sounds.shared.items():
-        say(f"{tag} is not kept apart in train and test: {why}")
+        if tag not in silent:
+            say(f"{tag} is not kept apart in train and test: {why}")
     for tag, lender in rendered.sounds.borrowed.items():
         say(f"{tag} is made of recordings of {lender}: its SoundFonts have none of its own")
     for each in rendered.shortfalls:

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -48,6 +49,8 @@ TAGS = tuple(INSTRUMENTS)
 TEST_SHARE = 5085 / 20_000
 """OpenMIC's."""
 
+Records = dict[int, dict[str, Any]]
+"""Of clips, by number."""
 Progress = Callable[[int, int], None]
 """Called with how many clips are made, and how many there are to be."""
 
@@ -71,7 +74,7 @@ class Plan:
             "seed": self.seed,
             "complete": self.complete,
             "soundfonts": [[path.name, path.stat().st_size] for path in made_of.soundfonts],
-            "samples": made_of.samples and made_of.samples.resolve().name,
+            "samples": made_of.samples and [made_of.samples.resolve().name, _size(made_of.samples)],
         }
 
 
@@ -102,14 +105,17 @@ def render(
 
     ``jobs`` processes work side by side (default: one a core); the files are the same whatever
     their number. A folder of the same plan is gone on with. Raises RenderError, ClaimError, the
-    errors of SoundFonts, samples and FluidSynth, and OSError.
+    errors of SoundFonts, samples and FluidSynth, ValueError for more clips than there are names,
+    and OSError.
     """
-    workshop = Workshop(plan.materials, plan.seed)  # before anything is written
+    keys, splits = make_keys(plan.clips), _split(plan)  # before anything is written
+    workshop = Workshop(plan.materials, plan.seed)
     claim(out / RECORD, plan.to_dict())
     with alone(out / RECORD):
-        keys, splits = make_keys(plan.clips), _split(plan)
         made = {n: record for n, record in _made(out).items() if audio_path(out, keys[n]).exists()}
         todo = [number for number in range(plan.clips) if number not in made]
+        if progress:
+            progress(len(made), plan.clips)
         for records in _make(plan, out, todo, splits, jobs):
             made |= records
             if progress:
@@ -125,6 +131,11 @@ def render(
     return Rendered(truth, observed, noise(truth, observed), missed, workshop.sounds)
 
 
+def _size(folder: Path) -> int:
+    """Of all files in a folder, in bytes: other recordings make another data set."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _split(plan: Plan) -> tuple[str, ...]:
     """The split of each clip, in OpenMIC's proportion."""
     order = np.random.default_rng([plan.seed, plan.clips, 1]).permutation(plan.clips)
@@ -132,14 +143,18 @@ def _split(plan: Plan) -> tuple[str, ...]:
     return tuple("test" if number in test else "train" for number in range(plan.clips))
 
 
-def _made(out: Path) -> dict[int, dict[str, Any]]:
-    """The records of the clips made so far, by number."""
-    lines: list[str] = []
+def _made(out: Path) -> Records:
+    """The records of the clips made so far, by number; those that are damaged are not."""
+    lines: list[bytes] = []
     for path in [*sorted((out / UNFINISHED).glob("*.jsonl")), out / CLIPS]:
         if path.exists():
-            lines += path.read_text("utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
-    return {record["number"]: record for record in records}
+            lines += path.read_bytes().splitlines()
+    records: Records = {}
+    for line in lines:
+        with suppress(ValueError, TypeError, KeyError):
+            record = json.loads(line)
+            records[record["number"]] = record
+    return records
 
 
 def _truth(keys: tuple[str, ...], records: list[dict[str, Any]]) -> Truth:
@@ -157,9 +172,6 @@ def _truth(keys: tuple[str, ...], records: list[dict[str, Any]]) -> Truth:
 def _track(record: dict[str, Any]) -> Track:
     """The artist is the piece in all its variants: what must not be torn apart."""
     return Track(record["piece"], record["group"], record["composer"], (record["band"],))
-
-
-Records = dict[int, dict[str, Any]]
 
 
 def _make(

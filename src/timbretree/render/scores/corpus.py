@@ -85,7 +85,13 @@ def load(entry: Entry, *, cache: Path) -> Piece:
         voices, bar = _unpack(kept)
     except AnnotationError:  # not there, or damaged
         voices, bar = _read(entry, Path(spec.origin).parent / "corpus")
-        _pack(kept, voices, bar)
+        try:
+            _pack(kept, voices, bar)
+        except OSError as error:
+            raise OSError(
+                f"scores that were read once can't be kept in {cache}: {error.strerror or error}; "
+                "let the environment variable XDG_CACHE_HOME name a folder that can be written"
+            ) from error
     return Piece(entry.name, entry.group, entry.composer, voices, bar)
 
 

@@ -12,7 +12,12 @@ from timbretree.render.band.instruments import INSTRUMENTS
 from timbretree.render.music import RATE, Notes
 from timbretree.render.sounds.division import divide, share
 from timbretree.render.sounds.presets import presets
-from timbretree.render.sounds.samples import Instrument, play_recordings, read_instruments
+from timbretree.render.sounds.samples import (
+    Instrument,
+    SamplesError,
+    play_recordings,
+    read_instruments,
+)
 from timbretree.render.sounds.soundfont import SoundFont, families, in_order
 from timbretree.render.sounds.strokes import KEYS
 from timbretree.render.sounds.synth import play_preset
@@ -59,6 +64,12 @@ class Sounds:
     def __init__(self, fonts: Sequence[SoundFont], samples: Path | None) -> None:
         fonts = _distinct(fonts)
         instruments = read_instruments(samples) if samples else ()
+        if samples and not instruments:
+            raise SamplesError(
+                f"nothing can be played on the recordings in {samples}: an instrument takes single "
+                "notes whose pitch is certain, close enough for an octave; drums a kick and a "
+                "snare; cymbals a hi-hat, and a crash or a ride; add some, or leave --samples out"
+            )
         made_of = {(font.path, *key): used for font in fonts for key, used in font.made_of.items()}
         parts = [_of_fonts(family) for family in families(fonts)]
         for sources in groups(instruments):

@@ -15,10 +15,11 @@ import soxr
 from numpy.typing import NDArray
 
 from timbretree.annotations import AnnotationError
+from timbretree.render.band.instruments import INSTRUMENTS
 from timbretree.render.music import RATE, Notes
 from timbretree.render.sounds.pitch import measure_pitch, told_pitch
 from timbretree.render.sounds.strokes import KEYS, complete, heard_as
-from timbretree.rows import Row, read_rows
+from timbretree.rows import Row, guess, read_rows
 
 MANIFEST = "manifest.csv"
 HEAD = 1.5
@@ -81,11 +82,18 @@ def read_instruments(folder: str | Path) -> tuple[Instrument, ...]:
     damaged.
     """
     folder = Path(folder)
+    if not (folder / MANIFEST).is_file():
+        raise SamplesError(
+            f"expected a folder of recordings, but there is no {folder / MANIFEST}; "
+            "it names, in the columns file, tag and source, what is in the folder"
+        )
     try:
         rows = read_rows(folder / MANIFEST, "file", "tag", "source")
         groups: dict[tuple[str, str, str], list[tuple[Path, float | None]]] = {}
         for row in rows:
             tag, source, path = row.text("tag"), row.text("source"), _path(folder, row)
+            if tag not in INSTRUMENTS:
+                raise row.error("tag", f": {tag!r} is none of the tags{guess(tag, INSTRUMENTS)}")
             stem = path.stem.removeprefix(f"{source}-")
             if MANY.search(stem.lower()):
                 continue

@@ -56,6 +56,10 @@ def read_soundfont(path: str | Path) -> SoundFont:
     try:
         with path.open("rb") as file:
             info, data = _find(file, path)
+    except IsADirectoryError as error:
+        raise SoundFontError(
+            f"expected a SoundFont, but {path} is a folder; name one file"
+        ) from error
     except OSError as error:
         raise SoundFontError(f"{path}: {error}") from error
     names = {key: body for key, body in _inside(info, path) if key == b"INAM"}
