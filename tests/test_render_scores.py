@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from timbretree.render.band.companies import ENSEMBLES
 from timbretree.render.music import Chord, Notes, Piece
 from timbretree.render.scores import corpus, notation
 from timbretree.render.scores.corpus import Entry, ScoreError, load, pieces
@@ -348,3 +349,10 @@ def test_silence_is_in_c_major_and_has_a_chord() -> None:
     assert key(()) == (0, "major")
     (chord,) = chords((), 8.0, bar=4.0)
     assert (chord.onset, chord.length) == (0.0, 8.0)
+
+
+def test_the_page_counts_right() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "rendering.md").read_text("utf-8")
+    kinds = len({ensemble.name for ensemble in ENSEMBLES})
+    assert f"one of {len([*pieces('train'), *pieces('test')])} of music21's own corpus" in page
+    assert f"one of {kinds} kinds" in page

@@ -14,6 +14,7 @@ On a GPU, the whole network on 20,000 clips:
 """
 
 import argparse
+import copy
 import io
 import os
 import time
@@ -51,7 +52,7 @@ def network(lab: Lab, finished: Finished) -> InstrumentNet:
     head = HEADS[METHODS[finished.record.cell.method].head](
         lab.trunk.num_features, lab.plan.source.taxonomy
     )
-    net = head if lab.plan.frozen else InstrumentNet(lab.trunk, head)
+    net = head if lab.plan.frozen else InstrumentNet(copy.deepcopy(lab.trunk), head)
     net.load_state_dict(finished.weights)
     return net
 
