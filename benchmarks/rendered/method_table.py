@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from heard import add_options, plan_of, read
@@ -49,6 +50,19 @@ RESAMPLES = 300
 PAIRS = [("gmp", "flat"), ("resatt", "flat"), ("resatt", "gmp"), ("gmp-kleene", "gmp"),
          ("resatt-kleene", "resatt")]  # fmt: skip
 """What is compared over resampled test clips, too."""
+
+
+class Resampled(NamedTuple):
+    """One difference, over test clips drawn anew."""
+
+    method: str
+    baseline: str
+    scored: str
+    """On the truth or on the partial labels."""
+    level: str
+    difference: float
+    low: float
+    high: float
 
 
 def against_truth(lab: Lab, out: Path, fine: Labels, coarse: Labels) -> list[Record]:
@@ -92,36 +106,42 @@ def tests(records: list[Record], measure: str) -> list[Comparison]:
     return [*found, *([proposed] if proposed else []), *kleene]
 
 
-def resampled(lab: Lab, out: Path, labels: tuple[Labels, Labels]) -> list[dict[str, object]]:
+def resampled(lab: Lab, out: Path, by_labels: dict[str, tuple[Labels, Labels]]) -> list[Resampled]:
     """Differences of mean PR-AUC over the seeds when the test clips are drawn anew, as another
     test set of the kind would have them: the 95 % interval of the bootstrap."""
     rng = np.random.default_rng(0)
-    clips = len(labels[0].target)
+    clips = len(lab.test)
     draws = [np.arange(clips), *(rng.integers(clips, size=clips) for _ in range(RESAMPLES))]
-    names = sorted({name for pair in PAIRS for name in pair} & set(methods_run(lab.ledger.records)))
-    values: dict[str, np.ndarray] = {}
-    for name in names:
+    names = {name for pair in PAIRS for name in pair} & set(methods_run(lab.ledger.records))
+    values: dict[tuple[str, str, int], np.ndarray] = {}
+    for name in sorted(names):
         said = [read(out, run.cell)[0] for run in chosen(lab.ledger.records, name)]
-        values[name] = np.array([[mean_precision([s[level] for s in said], labels[level].target, d)
-                                  for level in (0, 1)] for d in draws])  # fmt: skip
-    rows: list[dict[str, object]] = []
-    for ours, other in PAIRS:
-        if {ours, other} <= set(names):
-            difference = values[ours] - values[other]
-            for level, name in enumerate(("fine", "coarse")):
-                low, high = np.quantile(difference[1:, level], [0.025, 0.975])
-                rows.append({"method": ours, "baseline": other, "level": name,
-                             "difference": float(difference[0, level]),
-                             "low": float(low), "high": float(high)})  # fmt: skip
+        for scored, levels in by_labels.items():
+            for place in (0, 1):
+                heard = [each[place] for each in said]
+                values[name, scored, place] = np.array(
+                    [mean_precision(heard, levels[place], draw) for draw in draws]
+                )
+    rows = []
+    for ours, other in (pair for pair in PAIRS if {*pair} <= names):
+        for scored in by_labels:
+            for place, level in enumerate(("fine", "coarse")):
+                apart = values[ours, scored, place] - values[other, scored, place]
+                low, high = np.quantile(apart[1:], [0.025, 0.975])
+                ends = float(apart[0]), float(low), float(high)
+                rows.append(Resampled(ours, other, scored, level, *ends))
     return rows
 
 
-def mean_precision(said: list[np.ndarray], target: np.ndarray, draw: np.ndarray) -> float:
-    """Macro average precision of some clips, its mean over the seeds."""
-    there = target[draw]
-    scored = [k for k in range(there.shape[1]) if there[:, k].any() and not there[:, k].all()]
-    return float(np.mean([average_precision(each[draw, k], there[:, k])
-                          for each in said for k in scored]))  # fmt: skip
+def mean_precision(said: list[np.ndarray], labels: Labels, draw: np.ndarray) -> float:
+    """Macro average precision of some clips over their observed cells, its mean over the seeds."""
+    target, mask = labels.target[draw], labels.mask[draw]
+    found = []
+    for k in range(target.shape[1]):
+        there = target[mask[:, k], k]
+        if there.any() and not there.all():
+            found += [average_precision(each[draw[mask[:, k]], k], there) for each in said]
+    return float(np.mean(found))
 
 
 def tests_table(found: list[tuple[str, list[Comparison]]]) -> str:
@@ -202,12 +222,14 @@ def main() -> None:
     }
     pushed = push_down(lab, asked.out, truth)
     blocks["siblings"], blocks["false-absences"] = pushed.table(), pushed.facts()
-    again = resampled(lab, asked.out, (fine, coarse))
+    again = resampled(
+        lab, asked.out, {"truth": (fine, coarse), "partial": (lab.test.fine, lab.test.coarse)}
+    )
     blocks["resampled"] = table(
-        ["method", "against", "level", "difference", "95 % interval"],
-        [[METHODS[str(r["method"])].short, METHODS[str(r["baseline"])].short, str(r["level"]),
-          percent(r["difference"], digits=2, sign=True),
-          f"[{100 * r['low']:+.2f}, {100 * r['high']:+.2f}]"] for r in again],
+        ["method", "against", "scored on", "level", "difference", "95 % interval"],
+        [[METHODS[r.method].short, METHODS[r.baseline].short, r.scored, r.level,
+          percent(r.difference, digits=2, sign=True),
+          f"[{100 * r.low:+.2f}, {100 * r.high:+.2f}]"] for r in again],
     )  # fmt: skip
     for name, text in blocks.items():
         print(f"\n{name}\n{text}")
@@ -227,7 +249,7 @@ def main() -> None:
             },
             "tests": {name: [dataclasses.asdict(t) for t in rows] for name, rows in found.items()},
             "siblings": pushed.to_dict(),
-            "resampled": again,
+            "resampled": [each._asdict() for each in again],
         }  # fmt: skip
         asked.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
