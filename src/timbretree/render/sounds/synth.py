@@ -1,7 +1,8 @@
 """Notes played by FluidSynth on a preset of a SoundFont."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from ctypes import c_int, c_uint, c_void_p
 from functools import lru_cache
 from pathlib import Path
@@ -161,7 +162,8 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 def _library() -> Any:
     try:
-        import fluidsynth
+        with redirect_stdout(sys.stderr):  # where CI is set, it prints what it found
+            import fluidsynth
     except ModuleNotFoundError as error:
         raise SynthError(
             "playing SoundFonts takes pyfluidsynth: pip install 'timbretree[render]'"
