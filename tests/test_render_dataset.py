@@ -260,3 +260,39 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path, fonts: list[str]) -
     refused = subprocess.run(command(tmp_path, *fonts), capture_output=True, text=True)
     assert refused.returncode == 2
     assert "holds other things and no render.json" in refused.stderr
+
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks" / "rendered"
+
+
+def test_the_scripts_that_measure_methods_run(tmp_path: Path, fonts: list[str]) -> None:
+    """The scripts that docs/results.md is made by, on a few clips and a trunk of random weights."""
+    data = tmp_path / "set"
+    subprocess.run([*command(data, *fonts), "--clips", "72"], check=True, capture_output=True)
+
+    def run(script: str, *options: object) -> str:
+        words = [script, data, tmp_path / "runs", "--start", "none", *options]
+        done = subprocess.run(
+            [sys.executable, *map(str, words)], cwd=BENCHMARKS, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    grid = ["--methods", "flat,gmp,resatt,gmp-kleene", "--seeds", 2, "--lambdas", ".7,.8"]
+    assert "14 runs, 14 to go" in run("heard.py", *grid)
+    assert "14 runs, 0 to go" in run("heard.py", *grid)
+    report = tmp_path / "report.json"
+    text = run("method_table.py", "--json", report)
+    for name in ("Flat", "GMP", "ResAtt", "GMP, kleene"):
+        assert text.count(f"| {name} |") >= 3
+    found = json.loads(report.read_text("utf-8"))
+    truth = read_truth(data / "truth.csv", tuple(OPENMIC)).present
+    observed = read_openmic(data).labels.mask
+    assert 0 < sum(found["siblings"]["cells"].values()) <= (truth & ~observed).sum()
+    absences, untrue = found["siblings"]["absent"]["observed-any"]
+    assert 0 <= untrue <= absences
+    assert found["siblings"]["absent"]["kleene"][0] <= absences
+    shares = run("label_efficiency.py", "--methods", "flat,gmp", "--seeds", 2, "--shares", ".5,1")
+    assert "| method | 50% | 100% |" in shares
+    assert "validation loss" in run("learning_rate.py", "--rates", "1e-3")
+    assert "attention" in run("attention_cases.py")

@@ -44,7 +44,8 @@ def plan_of(asked: argparse.Namespace) -> LabPlan:
     """What all runs have in common: as in ``timbretree reproduce``."""
     source = Source(asked.data, Taxonomy.load("tone7"))
     config = TrainConfig(learning_rate=asked.learning_rate)
-    return LabPlan(source, asked.backbone, asked.start, not asked.full, config)
+    start = None if asked.start == "none" else Path(asked.start)
+    return LabPlan(source, asked.backbone, start, not asked.full, config)
 
 
 def network(lab: Lab, finished: Finished) -> InstrumentNet:
@@ -61,7 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The arguments that say what all runs have in common, for every script that reads them."""
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--start", type=Path, required=True)
+    parser.add_argument("--start", required=True, help="AudioSet weights, or none: random ones")
     parser.add_argument("--backbone", default="mn04")
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--full", action="store_true", help="train the trunk, too")
