@@ -9,8 +9,8 @@ import pytest
 
 from test_render_labels import TAGS, clips, labelled
 from timbretree.annotations import AnnotationError
-from timbretree.openmic import is_official, read_openmic
-from timbretree.render.labelling.folder import COLUMNS, Track, audio_path, make_keys, write_folder
+from timbretree.openmic import audio_path, is_official, read_openmic
+from timbretree.render.labelling.folder import COLUMNS, Track, make_keys, write_folder
 from timbretree.render.labelling.labeller import Observed, complete, label
 from timbretree.render.labelling.truth import FLOOR, SECONDS, Truth, read_truth
 

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from timbretree.workers import process_pool
+from timbretree.workers import as_done, process_pool
 
 LONG = 20.0
 """Seconds that nobody waits for, if what waits is broken off."""
@@ -63,7 +64,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from test_workers import wait_long
-from timbretree.workers import process_pool
+from timbretree.workers import as_done, process_pool
 if __name__ == "__main__":
     with process_pool() as pool:
         pool.submit(wait_long, Path({path!r})).result()
@@ -87,3 +88,23 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path, how: int
         assert child.stderr is not None
         said = child.stderr.read()  # until the last of them has ended
     assert said.count("Traceback") == (how == signal.SIGINT)
+
+
+def test_all_answers_come_and_few_calls_wait() -> None:
+    asked: list[int] = []
+
+    def calls() -> Iterator[tuple[int, int]]:
+        for number in range(40):
+            asked.append(number)
+            yield number, 2
+
+    answers = as_done(pow, calls(), jobs=2)
+    found = [next(answers)]
+    assert len(asked) == 4  # two at work, two waiting
+    found += answers
+    assert sorted(found) == [number**2 for number in range(40)]
+
+
+def test_what_a_call_raises_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(as_done(divmod, ((1, 1), (1, 0), (1, 1)), jobs=1))

@@ -19,7 +19,6 @@ import io
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import as_completed
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,7 +36,7 @@ from timbretree.methods import METHODS, PAPER
 from timbretree.model import InstrumentNet
 from timbretree.taxonomy import Taxonomy
 from timbretree.train import TrainConfig, accelerator
-from timbretree.workers import process_pool
+from timbretree.workers import as_done
 
 
 def plan_of(asked: argparse.Namespace) -> LabPlan:
@@ -113,9 +112,7 @@ def run_all(lab: Lab, cells: list[Cell]) -> Iterator[tuple[Finished, bytes]]:
     if not lab.plan.frozen or lab.where.device.type != "cpu":
         yield from (run(lab, cell) for cell in cells)
         return
-    with process_pool() as pool:
-        running = [pool.submit(_run_apart, lab.plan, lab.folder, cell) for cell in cells]
-        yield from (each.result() for each in as_completed(running))
+    yield from as_done(_run_apart, ((lab.plan, lab.folder, cell) for cell in cells))
 
 
 def main() -> None:

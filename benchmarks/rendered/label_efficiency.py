@@ -11,7 +11,6 @@ Test clips are scored against their whole truth. A finished run is not repeated.
 
 import argparse
 import json
-from concurrent.futures import as_completed
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +28,7 @@ from timbretree.figures import save
 from timbretree.labels import Labels
 from timbretree.methods import METHODS
 from timbretree.train import accelerator
-from timbretree.workers import process_pool
+from timbretree.workers import as_done
 
 
 @lru_cache(maxsize=1)
@@ -61,13 +60,11 @@ def train(plan: LabPlan, out: Path, cells: list[Cell], shares: list[float]) -> d
     left = [(share, cell) for share in shares for cell in cells if cell not in ledgers[share]]
     left.sort(key=lambda job: (job[1].seed, job[0]))  # a process prepares labels seldom
     print(f"{len(left)} runs to go", flush=True)
-    with process_pool() as pool:
-        running = [pool.submit(_run, plan, out, share, cell) for share, cell in left]
-        for number, each in enumerate(as_completed(running), 1):
-            share, record = each.result()
-            ledgers[share].add(record)
-            if number % 20 == 0:
-                print(f"{number}/{len(left)}", flush=True)
+    calls = ((plan, out, share, cell) for share, cell in left)
+    for number, (share, record) in enumerate(as_done(_run, calls), 1):
+        ledgers[share].add(record)
+        if number % 20 == 0:
+            print(f"{number}/{len(left)}", flush=True)
     return ledgers
 
 

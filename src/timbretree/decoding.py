@@ -3,12 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    Future,
-    ThreadPoolExecutor,
-    wait,
-)
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +11,7 @@ from numpy.typing import NDArray
 
 from timbretree.audio import AudioError, Recording
 from timbretree.rowfile import RowFile
-from timbretree.workers import process_pool
+from timbretree.workers import as_done
 
 Progress = Callable[[int, int], None]
 """Called now and then with how much is done and how much there is."""
@@ -84,16 +79,7 @@ def _decode(
     if len(jobs) < 4:  # starting processes would take longer
         yield from (_decode_rows(*job) for job in jobs)
         return
-    most = 2 * (os.cpu_count() or 1)
-    with process_pool() as pool:
-        running: set[Future[Decoded]] = set()
-        for job in jobs:
-            running.add(pool.submit(_decode_rows, *job))
-            if len(running) < most:
-                continue
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (each.result() for each in finished)
-        yield from (each.result() for each in running)
+    yield from as_done(_decode_rows, jobs)
 
 
 def _decode_rows(part: Path, rows: list[int], files: list[Path], rate: int) -> Decoded:

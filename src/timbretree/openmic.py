@@ -62,8 +62,13 @@ def read_openmic(folder: str | Path) -> Annotations:
     if confirmed:
         _compare(folder / ARRAYS, keys, tags, labels)
     artists = _read_artists(folder / METADATA, keys) if (folder / METADATA).exists() else None
-    files = tuple(_audio(folder, key) for key in keys)
+    files = tuple(audio_path(folder, key) for key in keys)
     return Annotations(tags, files, labels, tuple(splits[key] for key in keys), artists)
+
+
+def audio_path(folder: str | Path, key: str) -> Path:
+    """Where the audio of a clip belongs."""
+    return Path(folder) / "audio" / key[:3] / f"{key}.ogg"
 
 
 def changed_clips(folder: str | Path, checksums: str | Path) -> list[str]:
@@ -76,7 +81,7 @@ def changed_clips(folder: str | Path, checksums: str | Path) -> list[str]:
         key, md5 = _key(row, ""), row.text("md5").lower()
         if not re.fullmatch("[0-9a-f]{32}", md5):
             raise row.error("md5", f": expected 32 hexadecimal digits, got {md5!r}")
-        if _md5(_audio(Path(folder), key)) != md5:
+        if _md5(audio_path(folder, key)) != md5:
             changed.append(key)
     return changed
 
@@ -189,10 +194,6 @@ def _relevance(row: Row) -> float:
     if not 0 <= relevance <= 1:
         raise row.error("relevance", f": expected a number from 0 to 1, got {text!r}")
     return relevance
-
-
-def _audio(folder: Path, key: str) -> Path:
-    return folder / "audio" / key[:3] / f"{key}.ogg"
 
 
 def absent_clips(folder: str | Path) -> list[str]:

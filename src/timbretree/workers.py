@@ -2,13 +2,22 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from threading import Thread
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -34,6 +43,24 @@ def process_pool(jobs: int | None = None) -> Iterator[ProcessPoolExecutor]:
     finally:
         pool.shutdown(cancel_futures=True)
         held.close()
+
+
+def as_done(
+    function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], *, jobs: int | None = None
+) -> Iterator[Result]:
+    """Call a function with each of many tuples of arguments in a pool of ``jobs`` processes.
+
+    Answers come in the order in which they are done; few calls wait at a time, however many there
+    are. Raises what a call raises, and what ``process_pool`` does.
+    """
+    with process_pool(jobs) as pool:
+        running: set[Future[Result]] = set()
+        for call in calls:
+            running.add(pool.submit(function, *call))
+            if len(running) >= 2 * (jobs or os.cpu_count() or 1):
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (each.result() for each in finished)
+        yield from (each.result() for each in as_completed(running))
 
 
 def _watch(line: Connection) -> None:

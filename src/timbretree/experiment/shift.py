@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
 from functools import lru_cache
 from pathlib import Path
 
 from timbretree.experiment.lab import Finished, Lab, LabPlan
 from timbretree.experiment.ledger import Cell, Record
 from timbretree.train import accelerator
-from timbretree.workers import process_pool
+from timbretree.workers import as_done
 
 WORTH = 60.0
 """Seconds of work for which it pays to start processes."""
@@ -42,12 +41,9 @@ def run_cells(
             lab.keep(finished)
             yield finished.record
         return
-    with process_pool() as pool:
-        running = [pool.submit(_run, lab.plan, lab.folder, cell) for cell in cells]
-        for each in as_completed(running):
-            finished = each.result()
-            lab.keep(finished)
-            yield finished.record
+    for finished in as_done(_run, ((lab.plan, lab.folder, cell) for cell in cells)):
+        lab.keep(finished)
+        yield finished.record
 
 
 def _run(plan: LabPlan, folder: Path, cell: Cell) -> Finished:

@@ -4,16 +4,14 @@ A kill at any moment costs the clips that were being made: the same call goes on
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,9 +19,10 @@ from timbretree import __version__
 from timbretree.claim import claim
 from timbretree.files import alone, write_whole
 from timbretree.labels import Labels
+from timbretree.openmic import audio_path
 from timbretree.render.band.instruments import INSTRUMENTS
 from timbretree.render.clip import Materials, Workshop
-from timbretree.render.labelling.folder import Track, audio_path, make_keys, write_folder
+from timbretree.render.labelling.folder import Track, make_keys, write_folder
 from timbretree.render.labelling.labeller import (
     Observed,
     Shortfall,
@@ -35,7 +34,7 @@ from timbretree.render.labelling.labeller import (
 from timbretree.render.labelling.truth import Truth
 from timbretree.render.sounds.bank import Sounds
 from timbretree.render.studio.ogg import write_ogg
-from timbretree.workers import process_pool
+from timbretree.workers import as_done
 
 RECORD = "render.json"
 """What a folder was rendered from."""
@@ -109,14 +108,14 @@ def render(
     and OSError.
     """
     keys, splits = make_keys(plan.clips), _split(plan)  # before anything is written
-    workshop = Workshop(plan.materials, plan.seed)
+    workshop = _workshop(plan.materials, plan.seed)
     claim(out / RECORD, plan.to_dict())
     with alone(out / RECORD):
         made = {n: record for n, record in _made(out).items() if audio_path(out, keys[n]).exists()}
-        todo = [number for number in range(plan.clips) if number not in made]
+        todo = [_Job(n, keys[n], splits[n]) for n in range(plan.clips) if n not in made]
         if progress:
             progress(len(made), plan.clips)
-        for records in _make(plan, out, todo, splits, jobs):
+        for records in _make(plan, out, todo, jobs):
             made |= records
             if progress:
                 progress(len(made), plan.clips)
@@ -174,42 +173,34 @@ def _track(record: dict[str, Any]) -> Track:
     return Track(record["piece"], record["group"], record["composer"], (record["band"],))
 
 
-def _make(
-    plan: Plan, out: Path, todo: list[int], splits: tuple[str, ...], jobs: int | None
-) -> Iterator[Records]:
+class _Job(NamedTuple):
+    """A clip to make."""
+
+    number: int
+    key: str
+    split: str
+
+
+def _make(plan: Plan, out: Path, todo: list[_Job], jobs: int | None) -> Iterator[Records]:
     """Make clips chunk by chunk, and yield the records of each."""
     chunks = [tuple(todo[first : first + CHUNK]) for first in range(0, len(todo), CHUNK)]
     if not chunks:
         return
     (out / UNFINISHED).mkdir(exist_ok=True)
-    jobs = jobs or os.cpu_count() or 1
     if jobs == 1 or len(chunks) == 1:
         for chunk in chunks:
-            yield _make_chunk(plan, out, chunk, splits)
+            yield _make_chunk(plan, out, chunk)
         return
-    with process_pool(jobs) as pool:
-        running: set[Future[Records]] = set()
-        for chunk in chunks:
-            running.add(pool.submit(_make_chunk, plan, out, chunk, splits))
-            if len(running) < 2 * jobs:
-                continue
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (each.result() for each in finished)
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (each.result() for each in finished)
+    yield from as_done(_make_chunk, ((plan, out, chunk) for chunk in chunks), jobs=jobs)
 
 
-def _make_chunk(
-    plan: Plan, out: Path, numbers: tuple[int, ...], splits: tuple[str, ...]
-) -> Records:
+def _make_chunk(plan: Plan, out: Path, chunk: tuple[_Job, ...]) -> Records:
     """Make some clips: their audio, then one file with their records."""
     workshop = _workshop(plan.materials, plan.seed)
-    keys = make_keys(plan.clips)
     records: Records = {}
-    for number in numbers:
-        clip = workshop.make(number, splits[number])
-        path = audio_path(out, keys[number])
+    for number, key, split in chunk:
+        clip = workshop.make(number, split)
+        path = audio_path(out, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_ogg(path, clip.audio, serial=number)
         heard = {
@@ -220,9 +211,9 @@ def _make_chunk(
             }
             for tag, each in clip.heard.items()
         }
-        records[number] = {"number": number, "key": keys[number], "heard": heard, **clip.record}
+        records[number] = {"number": number, "key": key, "heard": heard, **clip.record}
     text = "".join(json.dumps(record) + "\n" for record in records.values())
-    write_whole(out / UNFINISHED / f"{numbers[0]:06d}.jsonl", text)
+    write_whole(out / UNFINISHED / f"{chunk[0].number:06d}.jsonl", text)
     return records
 
 

@@ -56,11 +56,6 @@ def make_keys(clips: int) -> tuple[str, ...]:
     return tuple(f"{(clip + 1) * APART:06d}_0" for clip in range(clips))
 
 
-def audio_path(folder: str | Path, key: str) -> Path:
-    """Where the audio of a clip belongs."""
-    return Path(folder) / "audio" / key[:3] / f"{key}.ogg"
-
-
 def write_folder(
     folder: str | Path,
     truth: Truth,

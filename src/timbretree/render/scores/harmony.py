@@ -10,8 +10,8 @@ PROFILES = {
     "minor": (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330),
 }
 """How often each step of the chromatic scale is heard in a key (Temperley 2007, from Kostka and
-Payne's pieces). By these, 85 % of the corpus's tunes are in the key that is written; by Krumhansl
-and Kessler's, 74 %."""
+Payne's pieces). By these, more of the corpus's tunes are in the key that is written than by
+Krumhansl and Kessler's."""
 QUALITIES = {
     "major": (0, 4, 7),
     "minor": (0, 3, 7),

@@ -15,8 +15,8 @@ FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfo
 ALIKE = 0.15
 """Two fonts are of one family if so much of the smaller one's sample names are in the other.
 
-Of Debian's fonts, those that are known to come from one another share 24 % (MuseScore_General and
-FluidR3_GM) to 100 %; those that do not share at most 8 %, names such as "applause".
+It lies between those of Debian's fonts that are known to come from one another (the least alike are
+MuseScore_General and FluidR3_GM) and strangers, which share names such as "applause".
 """
 NOBODYS = frozenset(
     ["sine", "sinewave", "square", "squarewave", "saw", "sawtooth", "triangle", "pulse", "noise",
