@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from timbretree.calibration import Calibrated
 from timbretree.checkpoint import Checkpoint, load_efficientat, start_from_audioset
 from timbretree.data import ClipSet
 from timbretree.decoding import decode_clips
@@ -159,7 +160,7 @@ def main() -> None:
     teach_attention(net, train, (mixes, solos))
     tags, groups = thresholds(net, mixes, solos)
     tags = tuple(0.5 if row in rows else each for row, each in enumerate(tags))
-    final = replace(checkpoint, tag_thresholds=tags, group_thresholds=groups)
+    final = replace(checkpoint, **Calibrated(tags, groups)._asdict())
     now = (*mean_ap(net, mixes), *mean_ap(net, solos))
     scores = {
         "valid_mixes_fine_map": now[0],

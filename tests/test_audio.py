@@ -171,3 +171,18 @@ def test_windows_cover_every_sample_once_in_order(sizes: list[int], size: int) -
         assert len(window.samples) == min(size, len(total))
     assert {int(x) for window in found for x in window.samples} == set(range(len(total)))
     assert len(found) == -(-len(total) // size)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 70), max_size=30), st.integers(1, 50), st.integers(1, 50))
+def test_windows_may_overlap(sizes: list[int], size: int, step: int) -> None:
+    step = min(step, size)
+    total = np.arange(sum(sizes), dtype=np.float32)
+    found = list(windows(iter(np.split(total, np.cumsum(sizes)[:-1])), size, step))
+    for window in found:
+        np.testing.assert_array_equal(window.samples, total[window.start :][: len(window.samples)])
+        assert len(window.samples) == min(size, len(total))
+    assert {int(x) for window in found for x in window.samples} == set(range(len(total)))
+    starts = [window.start for window in found]
+    assert starts[:-1] == [step * number for number in range(len(starts) - 1)]
+    assert all(one < other for one, other in zip(starts, starts[1:], strict=False))

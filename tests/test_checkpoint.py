@@ -17,6 +17,7 @@ from torch import Tensor
 
 from published import PANNS, panns_file, panns_like
 from timbretree.backbones import BACKBONES
+from timbretree.calibration import UNCALIBRATED, Calibrated, Calibration
 from timbretree.checkpoint import (
     KEY,
     LOADERS,
@@ -46,7 +47,14 @@ def checkpoint(head: str = "resatt", tree: Taxonomy = TREE) -> Checkpoint:
             buffer.add_(torch.rand_like(buffer))
     tags = tuple(0.3 + n / 100 for n in range(len(tree.tags)))
     groups = tuple(0.6 + n / 100 for n in range(len(tree.groups)))
-    return Checkpoint(net, "mn04", head, tree, tags, groups, 4.0, {"note": "für Elise"})
+    below = tuple(threshold - 0.2 for threshold in tags)
+    calibration = Calibration(
+        *([0.5 + n + row / 100 for n in range(len(tags))] for row in range(3))
+    )
+    return Checkpoint(
+        net, "mn04", head, tree, tags, groups, 4.0, {"note": "für Elise"},
+        tag_absent_below=below, tag_calibration=calibration,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +138,17 @@ def test_a_checkpoint_replaces_another_whole(
     assert path.read_bytes() == saved.read_bytes()  # the same network gives the same bytes
 
 
+def test_a_checkpoint_of_before_calibration_still_loads(saved: Path, tmp_path: Path) -> None:
+    def age(record: dict[str, Any], _: object) -> None:
+        record["schema"] = 1
+        for name in UNCALIBRATED:
+            del record[name]
+
+    old, new = Checkpoint.load(changed(saved, tmp_path, age)), Checkpoint.load(saved)
+    assert old.tag_thresholds == new.tag_thresholds
+    assert Calibrated.of(old) == Calibrated(new.tag_thresholds, new.group_thresholds)
+
+
 def test_files_that_are_no_checkpoint(saved: Path, tmp_path: Path) -> None:
     content = saved.read_bytes()
     files = {
@@ -151,7 +170,7 @@ def test_other_peoples_safetensors(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     for metadata in (None, {"format": "pt"}, {KEY: "[1]"}, {KEY: "null"}):
         save_file({"weight": torch.zeros(2)}, path, metadata)
-        with pytest.raises(CheckpointError, match="no timbretree checkpoint of schema 1"):
+        with pytest.raises(CheckpointError, match="no timbretree checkpoint of schema 1 or 2"):
             Checkpoint.load(path)
     save_file({"weight": torch.zeros(2)}, path, {KEY: "{"})
     with pytest.raises(CheckpointError, match="is no checkpoint: Expecting"):
@@ -160,7 +179,7 @@ def test_other_peoples_safetensors(tmp_path: Path) -> None:
 
 BIAS = "head.fine.bias"
 CHANGES: dict[str, tuple[Change, str]] = {
-    "schema": (lambda record, _: record.update(schema=2), "no timbretree checkpoint of schema 1"),
+    "schema": (lambda record, _: record.update(schema=3), "no .* of schema 1 or 2"),
     "shape": (lambda _, w: w.update({BIAS: torch.zeros(19)}), f"size mismatch for {BIAS}"),
     "missing": (lambda _, w: w.pop(BIAS), f'Missing key.*"{BIAS}"'),
     "more": (lambda _, w: w.update(more=torch.zeros(1)), 'Unexpected key.*"more"'),
@@ -174,6 +193,16 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "fewer thresholds": (
         lambda record, _: record["group_thresholds"].pop(),
         r"expected \(20, 7\) thresholds of tags and groups, got \(20, 6\)",
+    ),
+    "no calibration": (lambda record, _: record.pop("tag_calibration"), "tag_calibration"),
+    "calibration": (lambda record, _: record["tag_calibration"]["a"].pop(), "got 19, 20 and 20"),
+    "flat calibration": (
+        lambda record, _: record["tag_calibration"].update(a=[0] * 20),
+        "a and b above 0",
+    ),
+    "absent below": (
+        lambda record, _: record.update(group_absent_below=[0.9] * 7),
+        "woodwind is absent below 0.9, which is not between 0 and its threshold, 0.6",
     ),
     "fewer tags": (lambda record, _: record["taxonomy"]["tags"].pop(), "'voice'"),
     "no tree": (lambda record, _: record.update(taxonomy=3), "a taxonomy is a table"),

@@ -32,8 +32,8 @@ def test_json_has_every_promised_key() -> None:
     found = json.loads(run("tag", EXAMPLE, "--format", "json").stdout)
     assert list(found)[:4] == ["file", "status", "reason", "message"]
     assert {"seconds", "model", "tags", "groups", "windows", "notes"} <= set(found)
-    assert set(found["tags"][0]) == {"tag", "probability", "present"}
-    assert set(found["groups"][0]) == {"group", "probability", "present", "attention"}
+    assert set(found["tags"][0]) == {"tag", "probability", "present", "unsure"}
+    assert set(found["groups"][0]) == {"group", "probability", "present", "unsure", "attention"}
     assert set(found["windows"][0]) == {"start", "end", "tags", "groups"}
     assert sum(found["groups"][0]["attention"].values()) == pytest.approx(1, abs=0.01)
     assert len(found["tags"]) == 20
@@ -99,7 +99,7 @@ def test_what_can_not_be_done_is_said_before_anything_is(arguments: list[str], s
 
 def test_info_and_version() -> None:
     assert "mallet percussion" in run("info").stdout
-    assert json.loads(run("info", "--json").stdout)["schema"] == 1
+    assert json.loads(run("info", "--json").stdout)["schema"] == 2
     assert run("info", EXAMPLE).returncode == 2
     assert run("--version").stdout.strip()
 

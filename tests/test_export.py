@@ -1,12 +1,15 @@
 """From checkpoint to model file: they say the same, or nothing is written."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from timbretree.calibration import Calibrated, Calibration
 from timbretree.checkpoint import Checkpoint
+from timbretree.evaluate import open_listener
 from timbretree.export import ExportError, export
 from timbretree.heads import HEADS
 from timbretree.melspec import log_mel
@@ -45,6 +48,35 @@ def test_onnx_runtime_says_what_torch_says(tmp_path: Path, head: str) -> None:
     assert list(tmp_path.iterdir()) == [path]
     assert b"export.py" not in path.read_bytes()
     assert b"stack_trace" not in path.read_bytes()
+
+
+def test_a_calibration_goes_into_the_model_file_and_is_evaluated_alike(tmp_path: Path) -> None:
+    tree = Taxonomy.load("tone7")
+    numbers = [0.5 + n / 20 for n in range(20)]
+    checkpoint = dataclasses.replace(
+        untrained("mn04", "resatt", tree),
+        tag_absent_below=(0.2,) * 20,
+        tag_calibration=Calibration(numbers, numbers[::-1], numbers),
+        group_calibration=Calibration([2] * 7, [0.5] * 7, [1] * 7),
+    )
+    checkpoint.save(tmp_path / "net.safetensors")
+    export(checkpoint, tmp_path / "net.onnx", name="n", licence="l", provenance="p")
+    net, file = (open_listener(tmp_path / f"net.{kind}") for kind in ("safetensors", "onnx"))
+    assert Calibrated.of(ModelFile(tmp_path / "net.onnx").info) == Calibrated.of(checkpoint)
+    assert (file.tag_thresholds, file.group_thresholds) == (
+        net.tag_thresholds,
+        net.group_thresholds,
+    )
+    waveforms = np.random.default_rng(1).normal(0, 0.1, (2, 64_000)).astype("f4")
+    heard, raw = net.hear(waveforms), predict_raw(checkpoint, waveforms)
+    for ours, theirs in zip(heard[:3], file.hear(waveforms)[:3], strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=2e-4)
+    assert np.abs(heard.fine - raw).max() > 0.05
+
+
+def predict_raw(checkpoint: Checkpoint, waveforms: np.ndarray) -> np.ndarray:
+    with torch.inference_mode():
+        return checkpoint.net.eval()(torch.from_numpy(waveforms)).fine.numpy()
 
 
 def test_weights_that_are_not_finite_are_not_exported(tmp_path: Path) -> None:

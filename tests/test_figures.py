@@ -22,6 +22,7 @@ from timbretree.figures import (
     reliability_plot,
     save,
 )
+from timbretree.figures_calibration import BINS, FEWEST, calibration_plot
 from timbretree.labels import Labels, Prediction
 from timbretree.metrics import calibration_error, reliability
 from timbretree.taxonomy import Taxonomy
@@ -259,3 +260,29 @@ def test_drawings_inside_a_page_share_no_ids_and_refer_to_their_own() -> None:
         referred = set(re.findall(r'(?:url\(#|href="#)([^")]+)', element))
         assert referred
         assert referred <= known
+
+
+def test_a_calibration_plot_compares_before_and_after_tag_by_tag() -> None:
+    noise = np.random.default_rng(0)
+    truth = noise.random((400, 3))
+    target, mask = noise.random((400, 3)) < truth, noise.random((400, 3)) < 0.7
+    mask[:, 2] = False
+    labels = Labels(target, mask)
+    figure = calibration_plot(
+        truth**2, truth, labels, names=("a_b", HOSTILE, "unknown"), title=HOSTILE
+    )
+    assert len(figure.axes) == 4
+    for axes, rows in zip(figure.axes[:2], (mask, mask & [[True, False, False]]), strict=True):
+        for ink, said in (("median", truth**2), ("full", truth)):
+            (line,) = coloured(axes, ink)
+            wanted = reliability(said[rows], target[rows], bins=BINS)
+            full = wanted.cells >= FEWEST
+            np.testing.assert_allclose(line.get_xdata(), 100 * wanted.probability[full])
+            np.testing.assert_allclose(line.get_ydata(), 100 * wanted.present[full])
+    before, after = (
+        100 * calibration_error(said[mask], target[mask]) for said in (truth**2, truth)
+    )
+    said = words(figure)
+    assert f"{before:.1f} → {after:.1f} points off" in said
+    assert {"a b", "unknown", "not observed", "before", "after"} <= set(said)
+    assert any(HOSTILE in each for each in said)

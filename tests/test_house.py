@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "timbretree"
 FLOORS = {
     "ground": {
         *("labels", "taxonomy", "audio", "melspec", "metrics", "scores"),
-        *("files", "claim", "workers"),
+        *("bands", "calibration", "files", "claim", "workers"),
     },
     "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},
     "network": {"frontend", "backbones", "heads", "model"},
@@ -20,7 +20,8 @@ FLOORS = {
     "learning": {
         *("rowfile", "decoding", "data", "material", "fetch"),
         *("losses", "methods", "train", "resume", "checkpoint", "evaluate", "session", "export"),
-        *("figures", "experiment"),
+        *("start", "quantise"),
+        *("figures", "figures_calibration", "experiment"),
     },
     "door": {"cli", "__init__", "__main__"},
 }

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from timbretree.calibration import UNCALIBRATED, Calibrated, Calibration
 from timbretree.modelfile import KEY, SHIPPED, ModelFile, ModelFileError, ModelInfo, read_info
 from timbretree.onnxbytes import MalformedError, OnnxBytes
 from timbretree.taxonomy import Taxonomy
@@ -70,6 +71,71 @@ def test_metadata_round_trip() -> None:
     assert ModelInfo.from_json(info.to_json()) == info
 
 
+def calibrated(info: ModelInfo) -> ModelInfo:
+    """The same with a map of its own for each tag, and room to be unsure."""
+    numbers = [0.5 + n / 10 for n in range(20)]
+    return dataclasses.replace(
+        info,
+        tag_absent_below=tuple(threshold / 2 for threshold in info.tag_thresholds),
+        tag_calibration=Calibration(numbers, numbers[::-1], numbers),
+        group_calibration=Calibration([0.5] * 7, [2] * 7, [-1] * 7),
+    )
+
+
+def test_schema_2_round_trip_and_what_is_run_is_calibrated(tmp_path: Path) -> None:
+    info = calibrated(read_info(SHIPPED))
+    data = json.loads(info.to_json())
+    assert data["schema"] == 2
+    assert ModelInfo.from_json(info.to_json()) == info
+    model = ModelFile(changed(tmp_path, metadata(**data)))
+    assert model.info == info
+    mel = np.random.default_rng(0).normal(0, 1, (3, 200, 128)).astype(np.float32)
+    raw, said, before = model.raw(mel), model.run(mel), ModelFile(SHIPPED).run(mel)
+    for one, other in zip(raw[:3], before[:3], strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(said.fine, info.tag_calibration.apply(raw.fine))
+    np.testing.assert_array_equal(said.coarse, info.group_calibration.apply(raw.coarse))
+    np.testing.assert_array_equal(said.attention, raw.attention)
+    assert np.abs(said.fine - raw.fine).max() > 0.05
+    # the weighted sum of the tags is the family before calibration
+    together = np.einsum("bfc,bf->bc", raw.attention, raw.fine)
+    np.testing.assert_allclose(together, raw.coarse, atol=1e-5)
+
+
+def test_a_file_of_schema_1_is_taken_at_its_word(tmp_path: Path) -> None:
+    data = json.loads(read_info(SHIPPED).to_json())
+    for name in UNCALIBRATED:
+        del data[name]
+    old = ModelInfo.from_json(json.dumps(data | {"schema": 1}))
+    assert Calibrated.of(old) == Calibrated(old.tag_thresholds, old.group_thresholds)
+    assert Calibrated.of(old).tag_bands.absent_below == old.tag_thresholds
+    for name in UNCALIBRATED:
+        whole = json.loads(old.to_json())
+        del whole[name]
+        with pytest.raises(ModelFileError, match=f"lacks something.*{name}"):
+            ModelInfo.from_json(json.dumps(whole))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tag_absent_below": [0.1] * 19}, "20 tags but there are 19 numbers in absent_below"),
+        ({"tag_absent_below": None}, "ill-formed"),
+        ({"group_absent_below": [1.0] * 7}, "woodwind is absent below 1.0, which is not between"),
+        ({"group_calibration": {"a": [1], "b": [1], "c": [0]}}, "7 groups but 1 are calibrated"),
+        ({"tag_calibration": {"a": [1], "b": [1]}}, "got 1, 1 and 0"),
+        ({"tag_calibration": {"a": [-1], "b": [1], "c": [0]}}, "a and b above 0"),
+        ({"tag_calibration": {"a": 1, "b": 1, "c": 0}}, "ill-formed"),
+        ({"tag_calibration": {"d": []}}, "ill-formed"),
+        ({"tag_calibration": None}, "ill-formed"),
+    ],
+)
+def test_a_calibration_that_does_not_fit_is_refused(change: dict[str, object], said: str) -> None:
+    data = json.loads(calibrated(read_info(SHIPPED)).to_json())
+    with pytest.raises(ModelFileError, match=said):
+        ModelInfo.from_json(json.dumps(data | change))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -79,6 +145,7 @@ def test_metadata_round_trip() -> None:
         (metadata(group_thresholds=[1.5] * 7), "threshold of its groups is not between 0 and 1"),
         (metadata(group_thresholds=[float("nan")] * 7), "not between 0 and 1"),
         (metadata(seconds=0), "windows last 0"),
+        (metadata(seconds=5, step=6), "windows begin every 6"),
         (metadata(melspec={"rate": 1}), "ill-formed"),
         (metadata(surprise=1), "ill-formed"),
         (metadata(taxonomy={"groups": {"a": ["b"], "b": ["a"]}}), "taxonomy is wrong"),

@@ -1,5 +1,6 @@
 """The tagger: windows, whole-file results, silence, short clips, other trees, words."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 import soundfile
 
 from timbretree import Clip, Tagger, Taxonomy
+from timbretree.audio import windows
 from timbretree.labels import Prediction
-from timbretree.modelfile import ModelFile
-from timbretree.tagger import _best
+from timbretree.melspec import PRESETS, MelSpec, log_mel
+from timbretree.modelfile import SHIPPED, ModelFile
+from timbretree.tagger import _best, _Spectra
 
 RATE = 32_000
 EXAMPLE = Path(__file__).parents[1] / "examples" / "ode_to_joy.ogg"
@@ -20,7 +23,8 @@ class Fake(ModelFile):
 
     def __init__(self, *answers: tuple[dict[str, float], dict[str, float]]) -> None:
         real = Tagger().model
-        self.info, self.answers, self.seen = real.info, list(answers), []
+        self.info = dataclasses.replace(real.info, seconds=10.0, step=None)
+        self.answers, self.seen = list(answers), []
 
     def run(self, mel: np.ndarray) -> Prediction:
         fine, coarse = self.answers[min(len(self.seen), len(self.answers) - 1)]
@@ -40,8 +44,8 @@ def noise(seconds: float) -> Clip:
     [
         (0.2, [(0, 0.2)]),
         (10, [(0, 10)]),
-        (10.5, [(0, 10), (0.5, 10.5)]),
-        (28, [(0, 10), (10, 20), (18, 28)]),
+        (10.5, [(0, 5.25), (5.25, 10.5)]),
+        (28, [(0, 10), (10, 19), (19, 28)]),
     ],
 )
 def test_windows_reach_from_the_first_second_to_the_last(
@@ -50,6 +54,26 @@ def test_windows_reach_from_the_first_second_to_the_last(
     tags = Tagger(Fake(({}, {})))(noise(seconds))
     assert [(w.start, w.end) for w in tags.windows] == [pytest.approx(span) for span in spans]
     assert tags.seconds == pytest.approx(seconds)
+
+
+def test_windows_that_overlap_tell_of_what_is_nearest_to_their_middle() -> None:
+    model = Fake(*(({"piano": p}, {}) for p in (0.1, 0.2, 0.3, 0.4)))
+    model.info = dataclasses.replace(model.info, step=5.0)
+    tags = Tagger(model)(noise(24))
+    spans = [(0, 7.5), (7.5, 12.5), (12.5, 17), (17, 24)]  # 0-10, 5-15, 10-20 and 14-24
+    assert [(w.start, w.end) for w in tags.windows] == [pytest.approx(span) for span in spans]
+    assert model.seen == [1000] * 4
+
+
+@pytest.mark.parametrize("spec", PRESETS.values(), ids=PRESETS)
+def test_spectra_of_overlapping_windows_are_those_of_each(spec: MelSpec) -> None:
+    samples, spectra = noise(12).samples, _Spectra(spec)
+    for window in windows(iter([samples]), 4 * spec.rate, spec.rate + 64 * spec.hop):
+        alone = log_mel(window.samples, spec)
+        found = spectra.of(window)
+        # only at the edges is there a difference: what is beyond them is known
+        np.testing.assert_allclose(found[3:-3], alone[3:-3], atol=1e-5)
+        assert found.shape == alone.shape
 
 
 def test_a_file_is_as_probable_as_its_best_quarter() -> None:
@@ -86,6 +110,43 @@ def test_disagreement_is_said_in_words() -> None:
     assert "no instrument of it clearly enough" in group_alone.notes[0]
     tag_alone = Tagger(Fake(({"piano": 0.99}, {})))(noise(10))
     assert "the family keyboard as a whole only at" in tag_alone.notes[0]
+
+
+def test_between_its_two_thresholds_a_tag_is_unsure() -> None:
+    model = Fake(({"piano": 0.6, "organ": 0.4, "flute": 0.4}, {"keyboard": 0.6, "woodwind": 0.4}))
+    model.info = dataclasses.replace(
+        model.info,
+        tag_thresholds=(0.5,) * 20, group_thresholds=(0.5,) * 7,
+        tag_absent_below=(0.3,) * 20, group_absent_below=(0.3,) * 7,
+    )  # fmt: skip
+    tags = Tagger(model)(noise(10))
+    assert (tags.present, sorted(tags.unsure)) == (["piano"], ["flute", "organ"])
+    groups = {score.group: (score.present, score.unsure) for score in tags.groups}
+    assert groups["keyboard"] == (True, False)
+    assert groups["woodwind"] == (False, True)
+    assert groups["brass"] == (False, False)
+    # in another tree a family is present if one of its tags is, else unsure if one is
+    tree = Taxonomy.from_dict(
+        {
+            "groups": {
+                "keys": ["piano", "organ"],
+                "pipes": ["flute", "trumpet"],
+                "others": [t for t in tags.taxonomy.tags
+                           if t not in ("piano", "organ", "flute", "trumpet")],
+            },
+            "tags": list(tags.taxonomy.tags),
+        }
+    )  # fmt: skip
+    again = Tagger(model, taxonomy=tree)(noise(10))
+    assert {score.group: (score.present, score.unsure) for score in again.groups} == {
+        "keys": (True, False), "pipes": (False, True), "others": (False, False),
+    }  # fmt: skip
+
+
+def test_a_file_of_before_calibration_is_never_unsure() -> None:
+    tags = Tagger(SHIPPED)(EXAMPLE)
+    assert tags.unsure == []
+    assert not any(score.unsure for score in tags.groups)
 
 
 @pytest.mark.parametrize("name", ["strings6", "hornbostel_sachs"])

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from timbretree.annotations import AnnotationError
+from timbretree.calibration import Calibrated, calibrate
 from timbretree.checkpoint import Checkpoint
 from timbretree.data import ClipSet, shuffled
 from timbretree.evaluate import predict
@@ -20,6 +21,7 @@ from timbretree.losses import JointLoss, Objective, total
 from timbretree.material import Source
 from timbretree.model import InstrumentNet
 from timbretree.session import Plan, Session
+from timbretree.start import Fresh
 from timbretree.taxonomy import Taxonomy
 from timbretree.train import (
     DivergedError,
@@ -229,7 +231,7 @@ def test_a_session_from_table_to_checkpoint(
     (tmp_path / "3.wav").write_text("no audio " * 99)
     session = begin(plan(toy_table, toy_tree), tmp_path / "run")
     assert session.failures == {str(tmp_path / "3.wav"): "not_audio"}
-    assert (len(session.train), len(session.valid), session.random_tags) == (5, 4, [])
+    assert (len(session.train), len(session.valid), session.fresh) == (5, 4, Fresh())
     np.testing.assert_array_equal(session.train.rows, [0, 1, 2, 4, 5])
     epochs = list(session.epochs())
 
@@ -248,6 +250,9 @@ def test_a_session_from_table_to_checkpoint(
     best = Checkpoint.load(run / "best.safetensors")
     assert (best.taxonomy, best.seconds) == (toy_tree, 1.0)
     assert record == {**best.config, "labels": record["labels"], "precision": "no"}
+    said, valid = predict(session.net, session.valid), session.valid
+    wanted = calibrate(said.fine, said.coarse, valid.fine, valid.coarse)
+    assert Calibrated.of(best) == wanted
     assert (len(best.tag_thresholds), len(best.group_thresholds)) == (2, 2)
     # after one epoch the best network is the last one
     np.testing.assert_array_equal(
@@ -305,7 +310,7 @@ def test_a_session_may_start_from_audioset(tmp_path: Path, toy_table: Path, shar
     toy_table.write_text(text, "utf-8")
     weights_ = shared / "weights" / "mn04_as" / "mn04_as_mAP_432.pt"
     session = begin(plan(toy_table, tree, start=weights_), tmp_path / "run")
-    assert session.random_tags == ["kazoo"]
+    assert session.fresh == Fresh(("kazoo",))
 
 
 def test_a_session_depends_on_its_seed_and_nothing_else(

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from timbretree.calibration import Calibration
+from timbretree.modelfile import SHIPPED, read_info
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores, disagreements
 from timbretree.taxonomy import Taxonomy
-from timbretree.writers import WRITERS
+from timbretree.writers import WRITERS, card
 from timbretree.writers.columns import COLUMNS, clip, pad, width, wrap
 from timbretree.writers.outline import binned, ticks
 from timbretree.writers.words import NO_LOOK, clock, headline, shown, why
@@ -109,6 +111,25 @@ def trio() -> Tags:
     )
 
 
+@pytest.fixture
+def doubt(trio: Tags) -> Tags:
+    """The trio again, where clarinet, organ and the keyboard as a whole are unsure."""
+    return in_doubt(trio, "clarinet", "organ", "keyboard")
+
+
+def in_doubt(tags: Tags, *names: str) -> Tags:
+    scores = tuple(
+        replace(each, present=False, unsure=True) if each.tag in names else each
+        for each in tags.tags
+    )
+    groups = tuple(
+        replace(each, present=False, unsure=True) if each.group in names else each
+        for each in tags.groups
+    )
+    notes = tuple(disagreements(tags.taxonomy, scores, groups))
+    return replace(tags, tags=scores, groups=groups, notes=notes)
+
+
 def failed(**rest: object) -> Tags:
     base = Tags("gone.wav", "tiny", DEEP, "failed", "missing", "there is no such file")
     return replace(base, **rest)  # type: ignore[arg-type]
@@ -142,6 +163,8 @@ def every_kind() -> dict[str, Tags]:
         "long names": hear(LONG, 90, playing=LONG.tags, **noisy),
         "no look": hear(tone, 3, playing=("drums",), look=False),
         "partial": hear(tone, 2, status="partial", reason="corrupt", message="it broke off"),
+        "unsure": in_doubt(hear(tone, 3, playing=("flute", "drums")), "drums", "woodwind"),
+        "all unsure": in_doubt(hear(tone, 3), *tone.tags, *tone.groups),
         "silent": silent(),
         "failed": failed(),
         "failed, hostile": failed(file=HOSTILE, message="word " * 60),
@@ -214,6 +237,52 @@ note: piano (83%) was heard, but the family keyboard as a whole only at 12%,
 def test_text_to_the_letter(trio: Tags) -> None:
     assert WRITERS["text"].write(trio, False) == TRIO + NOTE
     assert WRITERS["text"].write(trio, True) == TRIO + WHY + NOTE
+
+
+DOUBT = """\
+live/trio.mp3
+0:28, model tiny
+
+● woodwind         ██████████████████▌           66%
+  ● flute          █████████████████████         75%
+  ◐ clarinet       ▒▒▒▒▒▒▒▒▒▒▒▒▒▒                50%
+◐ keyboard         ▒▒▒                           12%
+  ● piano          ███████████████████████▎      83%
+  ◐ organ          ▒▒                             6%
+○ plucked strings  ░                              3%
+  … banjo, guitar below 5%
+  ● heard   ◐ unsure: it may play, but the evidence is thin   ○ not heard
+
+when
+  flute     ████████░░░░░░░░········
+◐ clarinet  ▒▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓░░░░░░░░
+  piano     ████████▓▓▓▓▓▓▓▓████████
+◐ organ     ░░░░░░░░················
+            0:00    0:10    0:20
+  · below 5%   ░ from 5%   ▒ from 25%   ▓ from 50%   █ from 75%
+"""
+DOUBTFUL_WHY = """
+why
+  woodwind was heard through flute (62% of its attention), clarinet (20%) and,
+    beyond the family, piano (12%)
+  keyboard may have been heard (12%) through organ (70% of its attention) and,
+    beyond the family, flute (10%); piano, heard at 83%, was given little
+    attention (2%)
+"""
+DOUBTFUL_NOTE = """
+note: piano (83%) was heard, but the family keyboard as a whole only at 12%, too
+      little to be sure
+"""
+
+
+def test_text_marks_what_is_unsure_and_says_what_that_means(doubt: Tags) -> None:
+    assert WRITERS["text"].write(doubt, False) == DOUBT + DOUBTFUL_NOTE
+    assert WRITERS["text"].write(doubt, True) == DOUBT + DOUBTFUL_WHY + DOUBTFUL_NOTE
+
+
+def test_text_folds_nothing_that_is_unsure() -> None:
+    faint = in_doubt(hear(Taxonomy.load("tone7"), 1), "banjo")  # at 2%
+    assert "  ◐ banjo" in WRITERS["text"].write(faint, False)
 
 
 @every
@@ -297,6 +366,21 @@ def test_headline_says_it_in_one_sentence(trio: Tags) -> None:
     assert headline(silent()) == "There is nothing to hear in this file."
 
 
+def test_headline_names_what_is_unsure_apart(doubt: Tags, trio: Tags) -> None:
+    assert headline(doubt) == "Piano and flute were heard; perhaps clarinet and organ, too."
+    assert headline(in_doubt(trio, "flute", "clarinet", "piano", "banjo")) == (
+        "Woodwind was heard, but no single instrument clearly enough; "
+        "perhaps piano, flute and 2 other instruments."
+    )
+    nothing = in_doubt(trio, "piano", "flute", "clarinet", "woodwind")
+    assert headline(nothing) == "Nothing was heard for certain; perhaps piano, flute and clarinet."
+
+
+def test_notes_name_an_unsure_likeliest(trio: Tags) -> None:
+    (note, _) = in_doubt(trio, "flute", "clarinet").notes
+    assert note.endswith("the likeliest is flute (75%, unsure)")
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0, "0:00"), (59.6, "1:00"), (185, "3:05"), (3600, "1:00:00")]
 )
@@ -347,9 +431,9 @@ def test_json_is_one_line_with_the_promised_keys(kind: str, explain: bool) -> No
     data = json.loads(written)
     assert list(data) == KEYS
     assert data["file"] == tags.file
-    assert [list(row) for row in data["tags"]] == [["tag", "probability", "present"]] * len(
-        tags.tags
-    )
+    assert [list(row) for row in data["tags"]] == [
+        ["tag", "probability", "present", "unsure"]
+    ] * len(tags.tags)
     assert [row["group"] for row in data["groups"]] == [score.group for score in tags.groups]
     assert len(data["windows"]) == len(tags.windows)
     keys = ["start", "end", "tags", "groups"] + ["attention"] * explain
@@ -360,7 +444,12 @@ def test_json_round_trip(trio: Tags) -> None:
     data = json.loads(WRITERS["json"].write(trio, True))
     assert data["seconds"] == 28.4
     assert data["taxonomy"] == "duo"
-    assert data["tags"][2] == {"tag": "piano", "probability": 0.83, "present": True}
+    assert data["tags"][2] == {
+        "tag": "piano",
+        "probability": 0.83,
+        "present": True,
+        "unsure": False,
+    }
     assert data["groups"][0]["attention"] == trio.groups[0].attention
     assert data["windows"][1]["tags"] == dict(
         zip(trio.taxonomy.tags, (0.1, 0.5, 0.6, 0.0, 0.01, 0.01), strict=True)
@@ -368,6 +457,14 @@ def test_json_round_trip(trio: Tags) -> None:
     assert data["windows"][2]["end"] == 28.4
     assert data["windows"][0]["attention"]["keyboard"]["organ"] == 0.7
     assert data["notes"] == list(trio.notes)
+
+
+def test_json_says_what_is_unsure(doubt: Tags) -> None:
+    data = json.loads(WRITERS["json"].write(doubt, False))
+    unsure = [row["tag"] for row in data["tags"] if row["unsure"]]
+    assert unsure == ["clarinet", "organ"]
+    assert [row["group"] for row in data["groups"] if row["unsure"]] == ["keyboard"]
+    assert not any(row["present"] and row["unsure"] for row in data["tags"] + data["groups"])
 
 
 def test_json_rounds_and_refuses_what_is_no_number(trio: Tags) -> None:
@@ -465,6 +562,25 @@ def test_html_tells_what_is_present_by_more_than_colour(trio: Tags) -> None:
     assert "Piano (83%) was heard, but the family keyboard" in page.text
 
 
+def test_html_tells_what_is_unsure_in_signs_words_and_hatching(doubt: Tags, trio: Tags) -> None:
+    written = WRITERS["html"].write(doubt, True)
+    page = Page(written)
+    assert "Piano and flute were heard; perhaps clarinet and organ, too." in page.text
+    assert page.count("div", **{"class": "row heard"}) == 3
+    assert page.count("div", **{"class": "row unsure"}) == 3
+    assert "◐clarinet, unsure50%" in page.text
+    assert "◐ unsure: it may play, but the evidence is thin" in page.text
+    assert "Hatched rows (◐) are unsure" in page.text
+    # clarinet, organ and the keyboard above both; in the map clarinet and organ as rows
+    assert page.count("tr", **{"class": "unsure"}) == 3 + 2
+    assert page.count("th", **{"class": "unsure"}) == 1
+    assert re.search(r"\.unsure \.bar i \{[^}]*var\(--hatch\)", written)
+    assert re.search(r"\.unsure \.lane i::before \{[^}]*var\(--hatch\)", written)
+    certain = Page(WRITERS["html"].write(trio, True)).text
+    assert "unsure" not in certain
+    assert "Hatched" not in certain
+
+
 def test_html_timeline_has_a_cell_a_window(trio: Tags) -> None:
     page = Page(WRITERS["html"].write(trio, False))
     # woodwind, flute, clarinet, keyboard, piano; folded: keyboard, organ, strings, banjo, guitar
@@ -529,3 +645,25 @@ def test_no_file_of_the_room_is_named_like_a_library() -> None:
         if isinstance(node, ast.FunctionDef)
     )
     assert longest < 60
+
+
+# the card of a model
+
+
+def test_the_card_shows_where_each_answer_begins() -> None:
+    info = read_info(SHIPPED)
+    plain_card = card.write(info)
+    assert "calibrated   no" in plain_card
+    assert "the thresholds from which each is present" in plain_card
+    info = replace(
+        info,
+        tag_thresholds=(0.6,) * 20,
+        tag_absent_below=(0.25, *(0.6,) * 19),
+        tag_calibration=Calibration((2,) * 20, (1,) * 20, (0,) * 20),
+    )
+    shown_card = card.write(info)
+    assert "calibrated   yes" in shown_card
+    assert "unsure from 0.30 on, present from 0.60 on" in shown_card
+    assert f"{info.taxonomy.tags[0]} 0.25–0.60" in shown_card
+    assert f"{info.taxonomy.tags[1]} 0.60" in shown_card
+    assert max(map(len, shown_card.splitlines())) <= 80

@@ -172,22 +172,25 @@ def resample(clip: Clip, rate: int) -> Clip:
     return Clip(soxr.resample(clip.samples, clip.rate, rate).astype(np.float32, copy=False), rate)
 
 
-def windows(blocks: Iterator[Samples], size: int) -> Iterator[Window]:
+def windows(blocks: Iterator[Samples], size: int, step: int | None = None) -> Iterator[Window]:
     """Cut blocks of samples into windows of ``size`` samples that together cover every sample.
 
-    They follow each other without a gap. The last one ends where the recording ends, so it may
-    share samples with the one before it; a recording shorter than ``size`` is one short window.
+    Each begins ``step`` samples after the one before; by default they follow each other without a
+    gap. The last one ends where the recording ends, so it may share more samples with the one
+    before it; a recording shorter than ``size`` is one short window.
     """
-    held, start = np.zeros(0, np.float32), 0  # what is not yet covered, and where it begins
-    last = np.zeros(0, np.float32)  # the window before it
+    step = step or size
+    held, start = np.zeros(0, np.float32), 0  # from where the next window begins
+    past, covered = np.zeros(0, np.float32), 0
     for block in blocks:
         held = np.concatenate([held, block])
         while len(held) >= size:
-            last, held = held[:size], held[size:]
-            yield Window(start, last)
-            start += size
-    if len(held):
-        tail = np.concatenate([last, held])[-size:]
+            yield Window(start, held[:size])
+            covered = start + size
+            past, held = held[:step], held[step:]
+            start += step
+    if start + len(held) > covered:
+        tail = np.concatenate([past, held])[-size:]
         yield Window(start + len(held) - len(tail), tail)
 
 

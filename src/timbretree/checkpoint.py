@@ -18,11 +18,13 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from timbretree.backbones import Backbone, Cnn14, MobileNet
+from timbretree.calibration import UNCALIBRATED, UNTOUCHED, Calibrated, Calibration, read_record
 from timbretree.files import write_whole
 from timbretree.model import InstrumentNet, build
 from timbretree.taxonomy import Taxonomy, TaxonomyError
 
-SCHEMA = 1
+SCHEMA, FORMER = 2, 1
+"""What is written, and what was before there was calibration."""
 KEY = "timbretree"
 CNN14_16K_SHA256 = "e2ee543a27919542c2ea03eabaa70b24dcd4e6c8e05621de6b67a94e4c5058e6"
 """Of ``Cnn14_16k_mAP=0.438.pth`` as PANNs released it."""
@@ -48,12 +50,19 @@ class Checkpoint:
     """The length of the clips it was trained on."""
     config: dict[str, Any] = field(default_factory=dict)
     """How it was trained."""
+    tag_absent_below: tuple[float, ...] = ()
+    """(F,), or empty where nothing is unsure; this and the rest as in a model file."""
+    group_absent_below: tuple[float, ...] = ()
+    tag_calibration: Calibration = UNTOUCHED
+    group_calibration: Calibration = UNTOUCHED
 
     def save(self, path: str | Path) -> None:
         """Write one .safetensors file, whole or not at all: weights, with the rest as JSON in its
         header."""
         record = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)[1:]}
         record |= {"schema": SCHEMA, "taxonomy": self.taxonomy.to_dict()}
+        for name in ("tag_calibration", "group_calibration"):
+            record[name] = dataclasses.asdict(record[name])
         weights = {name: value.contiguous().cpu() for name, value in self.net.state_dict().items()}
         write_whole(Path(path), to_bytes(weights, {KEY: json.dumps(record)}))
 
@@ -66,16 +75,22 @@ class Checkpoint:
                 weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, ValueError) as error:
             raise CheckpointError(f"{path} is no checkpoint: {error}") from error
-        if not isinstance(record, dict) or record.pop("schema", None) != SCHEMA:
-            raise CheckpointError(f"{path} is no timbretree checkpoint of schema {SCHEMA}")
+        schema = record.pop("schema", None) if isinstance(record, dict) else None
+        if schema not in (FORMER, SCHEMA):
+            raise CheckpointError(
+                f"{path} is no timbretree checkpoint of schema {FORMER} or {SCHEMA}"
+            )
         try:
+            record |= read_record(record) if schema == SCHEMA else UNCALIBRATED
             record["taxonomy"] = Taxonomy.from_dict(record["taxonomy"])
             net = build(record["backbone"], record["head"], record["taxonomy"])
             net.load_state_dict(weights)  # strict
             for name in ("tag_thresholds", "group_thresholds"):
                 record[name] = tuple(record[name])
             _check_thresholds(record)
-            return cls(net.eval(), **record)
+            checkpoint = cls(net.eval(), **record)
+            Calibrated.of(checkpoint).check(checkpoint.taxonomy)
+            return checkpoint
         except (KeyError, TypeError, RuntimeError, TaxonomyError, ValueError) as error:
             raise CheckpointError(f"{path} does not fit the network it names: {error}") from error
 
@@ -194,7 +209,7 @@ def _adopt(path: Path, theirs: Any, release: _Release) -> AudioSetStart:
     wanted = {name: tuple(trunk.state_dict()[ours].shape) for name, ours in names.items()}
     weight, bias = f"{release.classifier}.weight", f"{release.classifier}.bias"
     wanted |= {weight: (527, trunk.num_features), bias: (527,), **release.apart}
-    if faults := _misfits(theirs, wanted):
+    if faults := misfits(theirs, wanted):
         more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise CheckpointError(f"{path} is not {release.title}: {'; '.join(faults[:3])}{more}")
     trunk = release.make()
@@ -202,7 +217,7 @@ def _adopt(path: Path, theirs: Any, release: _Release) -> AudioSetStart:
     return AudioSetStart(trunk, theirs[weight], theirs[bias])
 
 
-def _misfits(theirs: Any, wanted: Mapping[str, tuple[int, ...]]) -> list[str]:
+def misfits(theirs: Any, wanted: Mapping[str, tuple[int, ...]]) -> list[str]:
     """How a state dict differs from the shapes it should have."""
     if not isinstance(theirs, dict):
         return [f"expected a table of {len(wanted)} weights, got {type(theirs).__name__}"]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from timbretree.annotations import AnnotationError, Annotations
+from timbretree.calibration import Calibrated
 from timbretree.checkpoint import Checkpoint
 from timbretree.data import ClipSet
 from timbretree.decoding import Progress, decode
@@ -106,7 +107,7 @@ class Listener:
     tag_thresholds: tuple[float, ...]
     group_thresholds: tuple[float, ...]
     hear: Callable[[Waveforms], Prediction]
-    """From (B, T) waveforms at ``rate`` to a prediction in numpy."""
+    """From (B, T) waveforms at ``rate`` to a prediction in numpy, calibrated."""
 
 
 def open_listener(path: Path, *, device: str | torch.device = "cpu") -> Listener:
@@ -128,12 +129,12 @@ def open_listener(path: Path, *, device: str | torch.device = "cpu") -> Listener
 
 def _open_checkpoint(path: Path, device: str | torch.device) -> Listener:
     checkpoint = Checkpoint.load(path)
-    net = checkpoint.net.to(device)
+    net, calibrated = checkpoint.net.to(device), Calibrated.of(checkpoint)
     spec: MelSpec = net.frontend.spec
 
     @torch.inference_mode()
     def hear(waveforms: Waveforms) -> Prediction:
-        return together([net(torch.from_numpy(waveforms).to(device))])
+        return calibrated.correct(together([net(torch.from_numpy(waveforms).to(device))]))
 
     return Listener(checkpoint.taxonomy, spec.rate, checkpoint.seconds, checkpoint.tag_thresholds,
                     checkpoint.group_thresholds, hear)  # fmt: skip

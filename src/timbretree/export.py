@@ -1,14 +1,24 @@
-"""From a checkpoint to a model file, and the proof that both say the same."""
+"""From a checkpoint to a model file, and the proof that both say the same.
 
+The file keeps every weight of the network under its own name, BatchNorm's too (``net.`` and the
+name in the state dict), so that ``timbretree.start`` can train it further. ONNX Runtime melts
+BatchNorm into the convolutions when it opens the file.
+"""
+
+import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
+from onnxscript import optimizer
 from torch import Tensor, nn
 
+from timbretree.calibration import Calibrated
 from timbretree.checkpoint import Checkpoint
 from timbretree.model import InstrumentNet
 from timbretree.modelfile import KEY, ModelFile, ModelInfo
@@ -48,11 +58,10 @@ def export(
         taxonomy=checkpoint.taxonomy,
         melspec=net.frontend.spec,
         seconds=checkpoint.seconds,
-        tag_thresholds=checkpoint.tag_thresholds,
-        group_thresholds=checkpoint.group_thresholds,
         licence=licence,
         provenance=provenance,
         scores=scores or {},
+        **Calibrated.of(checkpoint)._asdict(),
     )
     half_written = path.with_name(path.name + ".part")
     try:
@@ -85,20 +94,44 @@ def _write(net: InstrumentNet, info: ModelInfo, path: Path) -> None:
     with torch.inference_mode():
         outputs = ["fine", "coarse", "attention"][: len(_Listening(net)(mel))]
     clips, frames = torch.export.Dim("clips", min=1), torch.export.Dim("frames", min=32)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own, about itself
+    with _quiet_exporter():
         program = torch.onnx.export(
             _Listening(net), (mel,), dynamo=True, verbose=False, external_data=False,
             input_names=["mel"], output_names=outputs,
             dynamic_shapes={"mel": {0: clips, 1: frames}},
+            optimize=False,  # it would melt BatchNorm into the weights
         )  # fmt: skip
-    assert program is not None
-    model = program.model_proto
+        assert program is not None
+        optimizer.fold_constants(program.model)
+        optimizer.remove_unused_nodes(program.model)
+    write_model(program.model_proto, info, path)
+
+
+def write_model(model: onnx.ModelProto, info: ModelInfo, path: Path) -> None:
+    """Write a graph as a model file that says ``info`` of itself and nothing of this machine."""
     _forget_where(model)
+    del model.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = KEY, info.to_json()
     onnx.checker.check_model(model)
     onnx.save_model(model, path)
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Without the exporter's warnings about itself and about a package that we have no use for."""
+    log = logging.getLogger("torch.onnx._internal.exporter._registration")
+
+    def about_us(record: logging.LogRecord) -> bool:
+        return "torchvision is not installed" not in record.getMessage()
+
+    log.addFilter(about_us)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.removeFilter(about_us)
 
 
 def _forget_where(model: onnx.ModelProto) -> None:
@@ -120,7 +153,7 @@ def _difference(net: InstrumentNet, file: ModelFile) -> float:
         with torch.inference_mode():
             mel = net.frontend(torch.from_numpy(waveform.astype(np.float32)))
             wanted = net.listen(mel)
-        got = file.run(mel.numpy())
+        got = file.raw(mel.numpy())
         for ours, theirs in zip(wanted, got, strict=True):
             if ours is not None:
                 worst = max(worst, float(np.abs(ours.numpy() - theirs).max()))

@@ -58,11 +58,11 @@ def box_plots(panels: Mapping[str, Mapping[str, Sequence[float]]], *, reference:
     called ``reference`` is a dashed line through all rows of its panel; without one there is none.
     """
     methods = list(next(iter(panels.values())))
-    figure = _figure(10.0, 0.75 + 0.3 * len(methods))
+    figure = blank(10.0, 0.75 + 0.3 * len(methods))
     apart = {"wspace": 0.12}
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False, gridspec_kw=apart)[0]
     for axes, (title, scores) in zip(grid, panels.items(), strict=True):
-        _plain(axes)
+        plain(axes)
         _boxes(axes, [scores[method] for method in methods])
         if scores.get(reference):
             middle = float(np.median(scores[reference]))
@@ -103,7 +103,7 @@ def reliability_plot(prediction: Prediction, fine: Labels, coarse: Labels, *, ti
     cells of one bin with the share of them in which the instrument plays; on the diagonal they
     agree, below it the network claims too much. The bars count the cells.
     """
-    figure = _figure(4.9, 3.2)
+    figure = blank(4.9, 3.2)
     heading = figure.suptitle(_short(title, 60), x=0.01, ha="left", color=PALETTE["ink"])
     heading.set(fontsize=NORMAL, parse_math=False)
     grid = figure.subplots(2, 2, sharex=True, height_ratios=(4, 1))
@@ -154,7 +154,7 @@ class _Sheet:
         self.right = self.left + self.WIDE * len(groups)
         self.bottom = self.top + self.HIGH * len(tags)
         width, height = max(self.right + 0.7, 4.6), self.bottom + 1.25
-        self.figure = _figure(width, height)
+        self.figure = blank(width, height)
         self.figure.set_layout_engine("none")
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set(xlim=(0, width), ylim=(height, 0))
@@ -257,7 +257,7 @@ def _boxes(axes: Axes, scores: list[Sequence[float]]) -> None:
 def _reliability(pair: NDArray[np.object_], name: str, score: Floats, target: Bools) -> None:
     upper, lower = pair
     for axes in pair:
-        _plain(axes)
+        plain(axes)
     upper.plot((0, 100), (0, 100), color=PALETTE["edge"], linewidth=0.8, dashes=(3, 3))
     upper.set(xlim=(0, 100), ylim=(0, 100))
     lower.set_xlabel("probability (%)", fontsize=SMALL, color=PALETTE["soft"])
@@ -275,13 +275,15 @@ def _reliability(pair: NDArray[np.object_], name: str, score: Floats, target: Bo
     upper.set_title(heading, loc="left", fontsize=SMALL, color=PALETTE["ink"])
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank(width: float, height: float) -> Figure:
+    """An empty figure of so many inches that lays itself out."""
     from matplotlib.figure import Figure
 
     return Figure((width, height), layout="constrained", facecolor=PALETTE["paper"])
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """Axes of two thin lines and small numbers, on no ground."""
     axes.set_facecolor("none")
     axes.tick_params(labelsize=SMALL, colors=PALETTE["soft"], length=3)
     for side, spine in axes.spines.items():

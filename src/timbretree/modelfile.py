@@ -2,7 +2,8 @@
 
 Besides the graph (input ``mel``; outputs ``fine``, ``coarse`` and, for heads with a look,
 ``attention``) it holds one metadata entry, ``timbretree``: the taxonomy, the spectrogram, the
-thresholds, the licence, how it was made and what it scored. ``docs/model-file.md`` describes it.
+calibration, the thresholds, the licence, how it was made and what it scored.
+``docs/model-file.md`` describes it.
 """
 
 import dataclasses
@@ -15,12 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from timbretree.calibration import UNCALIBRATED, UNTOUCHED, Calibrated, Calibration, read_record
 from timbretree.labels import Prediction
 from timbretree.melspec import MelSpec
 from timbretree.onnxbytes import MalformedError, OnnxBytes
 from timbretree.taxonomy import Taxonomy, TaxonomyError
 
-SCHEMA = 1
+SCHEMA, FORMER = 2, 1
+"""What is written, and what was before there was calibration."""
 KEY = "timbretree"
 SHIPPED = Path(__file__).with_name("models") / "first.onnx"
 """The model that comes with timbretree."""
@@ -40,9 +43,9 @@ class ModelInfo:
     taxonomy: Taxonomy
     melspec: MelSpec
     seconds: float
-    """The length of the windows it was trained on."""
+    """The length of the windows in which it listens."""
     tag_thresholds: tuple[float, ...]
-    """(F,): a tag is present from this probability on."""
+    """(F,): a tag is present from this calibrated probability on."""
     group_thresholds: tuple[float, ...]
     """(C,): the same for groups."""
     licence: str
@@ -50,6 +53,22 @@ class ModelInfo:
     """How it was made, from what, under which licences."""
     scores: dict[str, float] = field(default_factory=dict)
     """What it scored: name of the measure, beginning with the split -> value."""
+    tag_absent_below: tuple[float, ...] = ()
+    """(F,): a tag is absent below this calibrated probability, and unsure between here and its
+    threshold; or empty, where nothing is unsure."""
+    group_absent_below: tuple[float, ...] = ()
+    """(C,) or empty: the same for groups."""
+    tag_calibration: Calibration = UNTOUCHED
+    group_calibration: Calibration = UNTOUCHED
+    step: float | None = None
+    """Seconds from one window to the next, or None where none overlap."""
+    precision: str = "float32"
+    """float32, or int8 where ``timbretree.quantise`` rounded it."""
+
+    @property
+    def hop(self) -> float:
+        """Seconds from one window to the next."""
+        return self.step or self.seconds
 
     def to_json(self) -> str:
         """The metadata entry of a model file."""
@@ -65,9 +84,12 @@ class ModelInfo:
         except ValueError as error:
             raise ModelFileError(f"its metadata is not JSON: {error}") from error
         schema = data.pop("schema", None) if isinstance(data, dict) else None
-        if schema != SCHEMA:
-            raise ModelFileError(f"its schema is {schema!r}; this timbretree reads schema {SCHEMA}")
+        if schema not in (FORMER, SCHEMA):
+            raise ModelFileError(
+                f"its schema is {schema!r}; this timbretree reads schemas {FORMER} and {SCHEMA}"
+            )
         try:
+            data |= read_record(data) if schema == SCHEMA else UNCALIBRATED
             data["taxonomy"] = Taxonomy.from_dict(data["taxonomy"])
             data["melspec"] = MelSpec(**data["melspec"])
             data["tag_thresholds"] = tuple(map(float, data["tag_thresholds"]))
@@ -83,20 +105,18 @@ class ModelInfo:
         return info
 
     def _check(self) -> None:
-        tree = self.taxonomy
-        for kind, names, thresholds in (
-            ("tags", tree.tags, self.tag_thresholds),
-            ("groups", tree.groups, self.group_thresholds),
-        ):
-            if len(names) != len(thresholds):
-                raise ModelFileError(
-                    f"its taxonomy has {len(names)} {kind} but there are {len(thresholds)} "
-                    "thresholds"
-                )
-            if not all(0 <= threshold <= 1 for threshold in thresholds):
-                raise ModelFileError(f"a threshold of its {kind} is not between 0 and 1")
+        try:
+            Calibrated.of(self).check(self.taxonomy)
+        except ValueError as error:
+            raise ModelFileError(str(error)) from error
+        if self.precision not in ("float32", "int8"):
+            raise ModelFileError(f"its precision is {self.precision!r}, not float32 or int8")
         if not 0 < self.seconds <= 600:
             raise ModelFileError(f"its windows last {self.seconds} s, which is not within 0 to 600")
+        if not 0 < self.hop <= self.seconds:
+            raise ModelFileError(
+                f"its windows begin every {self.hop} s, which is not within 0 to {self.seconds}"
+            )
 
 
 class ModelFile:
@@ -121,7 +141,15 @@ class ModelFile:
             ) from error
 
     def run(self, mel: NDArray[np.float32]) -> Prediction:
-        """Hear (B, frames, mels) of log-mel spectrogram; numpy arrays in float32 come back."""
+        """Hear (B, frames, mels) of log-mel spectrogram; numpy arrays in float32 come back.
+
+        Probabilities are calibrated. The attention is the network's own, so for heads with a look
+        coarse = look^T fine holds of what ``raw`` gives.
+        """
+        return Calibrated.of(self.info).correct(self.raw(mel))
+
+    def raw(self, mel: NDArray[np.float32]) -> Prediction:
+        """The same as the network itself says it, before calibration."""
         outputs: list[Any] = self._session.run(None, {"mel": mel})
         return Prediction(*outputs)
 

@@ -13,15 +13,17 @@ from accelerate import Accelerator
 from torch.utils.tensorboard import SummaryWriter
 
 from timbretree.annotations import Annotations
-from timbretree.checkpoint import Checkpoint, load_start, start_from_audioset
+from timbretree.calibration import calibrate
+from timbretree.checkpoint import Checkpoint
 from timbretree.claim import claim
 from timbretree.decoding import Progress
-from timbretree.evaluate import choose_thresholds, predict
+from timbretree.evaluate import predict
 from timbretree.files import write_whole
 from timbretree.material import Source, digest, prepare, with_validation
 from timbretree.methods import METHODS
 from timbretree.model import InstrumentNet, build
 from timbretree.resume import load_learner, train_to_best
+from timbretree.start import Fresh, read_start, start_from
 from timbretree.train import Epoch, Learner, TrainConfig
 
 BEST = "best.safetensors"
@@ -41,8 +43,8 @@ class Plan:
     method: str = "resatt"
     """One of ``timbretree.methods.METHODS``."""
     start: Path | None = None
-    """AudioSet weights to start from (EfficientAT's for mn04, PANNs' for cnn14), or None for
-    random ones."""
+    """A model file to start from, or AudioSet weights (EfficientAT's for mn04, PANNs' for cnn14),
+    or None for random ones."""
     frozen: bool = False
     """Whether the trunk is left as it is, without SpecAugment and dropout, so that each clip goes
     through it once and the head learns in seconds."""
@@ -74,7 +76,7 @@ class Session:
     ) -> None:
         self.plan, self.folder, self.where = plan, folder, where
         tree, method = plan.source.taxonomy, METHODS[plan.method]
-        self.net, self.random_tags = _start(plan)
+        self.net, self.fresh = _start(plan)
         annotations = plan.source.read("train", "valid")  # before anything is written
         cache = folder if cache is None else cache
         with where.main_process_first():  # it claims and decodes; the others find it done
@@ -113,7 +115,7 @@ class Session:
     def epochs(self, *, on_step: Callable[[int], None] | None = None) -> Iterator[Epoch]:
         """Train. After each epoch with the lowest fine loss on ``valid``, the checkpoint is saved.
 
-        Thresholds are chosen on ``valid`` for the network that is saved.
+        It is calibrated on ``valid``, by which it was chosen.
         """
         training = train_to_best(
             self.learner, self.train, self.valid,
@@ -131,17 +133,17 @@ class Session:
                 yield epoch
 
     def checkpoint(self) -> Checkpoint:
-        """The network as it stands, with thresholds chosen on ``valid``."""
+        """The network as it stands, with the calibration and thresholds that ``valid`` asks for."""
         said = predict(self.learner.net, self.valid, device=self.where.device)
+        found = calibrate(said.fine, said.coarse, self.valid.fine, self.valid.coarse)
         return Checkpoint(
             net=self.net,
             backbone=self.plan.backbone,
             head=METHODS[self.plan.method].head,
             taxonomy=self.plan.source.taxonomy,
-            tag_thresholds=choose_thresholds(said.fine, self.valid.fine),
-            group_thresholds=choose_thresholds(said.coarse, self.valid.coarse),
             seconds=self.plan.source.seconds,
             config=self.plan.to_dict(),
+            **found._asdict(),
         )
 
     def _keep(self) -> None:
@@ -158,11 +160,12 @@ def _log(path: Path, epochs: list[Epoch]) -> None:
     write_whole(path, "".join(json.dumps(dataclasses.asdict(each)) + "\n" for each in epochs))
 
 
-def _start(plan: Plan) -> tuple[InstrumentNet, list[str]]:
-    """A new network, and the tags whose classifier rows are random for want of a pretrained one."""
+def _start(plan: Plan) -> tuple[InstrumentNet, Fresh]:
+    """A new network, and what of it is random though the start could have lent it."""
     torch.manual_seed(plan.train.seed)  # before the first random weight
-    tree = plan.source.taxonomy
-    net = build(plan.backbone, METHODS[plan.method].head, tree)
+    head, tree = METHODS[plan.method].head, plan.source.taxonomy
+    net = build(plan.backbone, head, tree)
     if plan.start is None:
-        return net, []
-    return net, start_from_audioset(net, load_start(plan.backbone, plan.start), tree.tags)
+        return net, Fresh()
+    start = read_start(plan.backbone, plan.start)
+    return net, start_from(net, start, head=head, taxonomy=tree)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from timbretree.audio import (
     windows,
     without_damage,
 )
+from timbretree.calibration import Calibrated
 from timbretree.labels import Prediction
-from timbretree.melspec import log_mel
+from timbretree.melspec import MelSpec, log_mel
 from timbretree.modelfile import SHIPPED, ModelFile
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores, disagreements
 from timbretree.taxonomy import Taxonomy
@@ -75,13 +77,14 @@ class Tagger:
 
         Silence is not shown to the network, which was never taught what to say of it.
         """
+        return self._hear(Window(0, samples), _Spectra(self.info.melspec))
+
+    def _hear(self, window: Window, spectra: "_Spectra") -> Prediction:
         tree = self.taxonomy
-        if _silent(samples):
+        if _silent(window.samples):
             nothing = np.zeros(len(tree.tags), np.float32), np.zeros(len(tree.groups), np.float32)
             return Prediction(*nothing)
-        spec = self.info.melspec
-        short = max(0, math.ceil(SHORTEST * spec.rate) - len(samples))
-        heard = self.model.run(log_mel(np.pad(samples, (0, short)), spec)[None])
+        heard = self.model.run(spectra.of(window)[None])
         fine, coarse = heard.fine[0], heard.coarse[0]
         attention = None if heard.attention is None else heard.attention[0]
         if self.regrouped:
@@ -102,16 +105,17 @@ class Tagger:
         return Tags(file, self.info.name, self.taxonomy, "failed", code, message)
 
     def _hear_all(self, blocks: Iterable[Array]) -> list[WindowScores]:
-        size = round(self.info.seconds * self.info.melspec.rate)
-        return [self._score(window) for window in windows(iter(blocks), size)]
-
-    def _score(self, window: Window) -> WindowScores:
-        rate = self.info.melspec.rate
-        end = window.start + len(window.samples)
-        heard = self.hear(window.samples)
-        return WindowScores(
-            window.start / rate, end / rate, heard.fine, heard.coarse, heard.attention
-        )
+        rate, spectra = self.info.melspec.rate, _Spectra(self.info.melspec)
+        size, step = round(self.info.seconds * rate), round(self.info.hop * rate)
+        found: list[WindowScores] = []
+        for window in windows(iter(blocks), size, step):
+            heard = self._hear(window, spectra)
+            start, end = window.start / rate, (window.start + len(window.samples)) / rate
+            if found:  # each tells of what is nearer to its middle than to its neighbours'
+                start = (start + found[-1].end) / 2
+                found[-1] = replace(found[-1], end=start)
+            found.append(WindowScores(start, end, *heard[:3]))
+        return found
 
     def _conclude(
         self, file: str, heard: list[WindowScores], seconds: float, reason: str | None
@@ -144,24 +148,29 @@ class Tagger:
     def _tag_scores(self, heard: list[WindowScores]) -> tuple[TagScore, ...]:
         probabilities = np.stack([window.tags for window in heard])  # (W, F)
         pooled = np.take_along_axis(probabilities, _best(probabilities), axis=0).mean(axis=0)
-        rows = zip(self.taxonomy.tags, pooled.tolist(), self.info.tag_thresholds, strict=True)
-        return tuple(TagScore(tag, value, value >= threshold) for tag, value, threshold in rows)
+        answers = (each.tolist() for each in Calibrated.of(self.info).tag_bands.read(pooled))
+        rows = zip(self.taxonomy.tags, pooled.tolist(), *answers, strict=True)
+        return tuple(TagScore(*row) for row in rows)
 
     def _group_scores(
         self, heard: list[WindowScores], tags: tuple[TagScore, ...]
     ) -> tuple[GroupScore, ...]:
         probabilities = np.stack([window.groups for window in heard])  # (W, C)
         best = _best(probabilities)
-        pooled = np.take_along_axis(probabilities, best, axis=0).mean(axis=0).tolist()
+        pooled = np.take_along_axis(probabilities, best, axis=0).mean(axis=0)
         if self.regrouped:
-            here = np.array([score.present for score in tags])
-            present = (self.taxonomy.members & here[:, None]).any(axis=0).tolist()
+            told = np.array([(score.present, score.unsure) for score in tags])  # (F, 2)
+            present, unsure = told.T @ self.taxonomy.members
+            unsure &= ~present
         else:
-            thresholds = self.info.group_thresholds
-            present = [value >= low for value, low in zip(pooled, thresholds, strict=True)]
+            present, unsure = Calibrated.of(self.info).group_bands.read(pooled)
         return tuple(
             GroupScore(
-                group, pooled[c], present[c], self._attention([heard[w] for w in best[:, c]], c)
+                group,
+                float(pooled[c]),
+                bool(present[c]),
+                self._attention([heard[w] for w in best[:, c]], c),
+                bool(unsure[c]),
             )
             for c, group in enumerate(self.taxonomy.groups)
         )
@@ -188,6 +197,31 @@ def _best(probabilities: Array) -> NDArray[np.intp]:
     """
     count = math.ceil(len(probabilities) / BEST)
     return np.argsort(-probabilities, axis=0, kind="stable")[:count]
+
+
+class _Spectra:
+    """Log-mels of windows that follow each other; where they overlap, calculated once."""
+
+    def __init__(self, spec: MelSpec) -> None:
+        self.spec = spec
+        self.edge = math.ceil(spec.n_fft / 2 / spec.hop) + 1
+        """Frames at an end that hear beyond it."""
+        self._start, self._mel = 0, np.zeros((0, spec.mels), np.float32)
+
+    def of(self, window: Window) -> Array:
+        """(frames, mels) of a window."""
+        spec, samples = self.spec, window.samples
+        short = max(0, math.ceil(SHORTEST * spec.rate) - len(samples))
+        samples = np.pad(samples, (0, short))
+        old, beside = divmod(window.start - self._start, spec.hop)
+        known = self._mel[old : len(self._mel) - self.edge]
+        if beside or old <= 0 or len(known) <= self.edge:
+            self._mel = log_mel(samples, spec)
+        else:
+            first = (len(known) - self.edge) * spec.hop
+            self._mel = np.concatenate([known, log_mel(samples[first:], spec)[self.edge :]])
+        self._start = window.start
+        return self._mel
 
 
 def _silent(samples: Array) -> bool:

@@ -1,6 +1,6 @@
 """Tags: what was heard in one recording, and where the family and its instruments disagree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ class TagScore:
     tag: str
     probability: float
     present: bool
+    """Whether it plays, as far as that can be told for certain."""
+    unsure: bool = False
+    """Whether it may play, but the evidence is thin. Neither this nor present: it is absent."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class GroupScore:
     attention: dict[str, float]
     """How much the family heeded each tag, summing to 1; empty where the model takes no look at
     the tags, and where nothing was heard at all."""
+    unsure: bool = False
+    """Whether it may play, but the evidence is thin. Neither this nor present: it is absent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +76,16 @@ class Tags:
     @property
     def present(self) -> list[str]:
         """The tags that play, the most probable first."""
-        heard = [score for score in self.tags if score.present]
-        return [score.tag for score in sorted(heard, key=lambda score: -score.probability)]
+        return _ranked(score for score in self.tags if score.present)
+
+    @property
+    def unsure(self) -> list[str]:
+        """The tags that may play, though the evidence is thin, the most probable first."""
+        return _ranked(score for score in self.tags if score.unsure)
+
+
+def _ranked(scores: Iterable[TagScore]) -> list[str]:
+    return [score.tag for score in sorted(scores, key=lambda score: -score.probability)]
 
 
 def disagreements(
@@ -93,14 +106,15 @@ def disagreements(
             yield (
                 f"{name} {were([name])} heard ({group.probability:.0%}), but no instrument of it "
                 f"clearly enough to be named; the likeliest is {plain(likeliest.tag)} "
-                f"({likeliest.probability:.0%})"
+                f"({likeliest.probability:.0%}{', unsure' if likeliest.unsure else ''})"
             )
         if heard and not group.present:
             names = " and ".join(f"{plain(score.tag)} ({score.probability:.0%})" for score in heard)
             verb = were([plain(score.tag) for score in heard])
+            verdict = "too little to be sure" if group.unsure else "below its threshold"
             yield (
                 f"{names} {verb} heard, but the family {name} as a "
-                f"whole only at {group.probability:.0%}, below its threshold"
+                f"whole only at {group.probability:.0%}, {verdict}"
             )
 
 

@@ -42,7 +42,8 @@ SplitSeed = Annotated[
 Start = Annotated[
     str,
     typer.Option(
-        help="AudioSet weights to start from: auto (what `timbretree fetch` brought), a file, none."
+        help="What to start from: auto (the AudioSet weights that `timbretree fetch` brought), "
+        "shipped (the model that comes with timbretree), a file (.onnx, or AudioSet weights), none."
     ),
 ]
 Backbone = Annotated[str, typer.Option(help="cnn14 (the paper's) or mn04.")]
@@ -58,9 +59,12 @@ WEIGHTS = {"mn04": "mn04-as", "cnn14": "cnn14-16k"}
 def find_start(backbone: str, start: str) -> Path | None:
     """The weights to start from, or None for random ones; refuses where they are missing."""
     from timbretree.fetch import find_weights
+    from timbretree.modelfile import SHIPPED
 
     if start == "none":
         return None
+    if start == "shipped":
+        return SHIPPED
     if start != "auto":
         return Path(start)
     name = WEIGHTS.get(backbone)

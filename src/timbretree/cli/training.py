@@ -28,6 +28,8 @@ from timbretree.cli.talk import Force, need_training, refuse, say, say_failures
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from timbretree.annotations import Annotations
+    from timbretree.checkpoint import Checkpoint
     from timbretree.session import Plan, Session
 
 
@@ -62,6 +64,16 @@ Resume = Annotated[
 ]
 Cache = Annotated[
     Path | None, typer.Option(help="A folder for decoded audio, to be shared between runs.")
+]
+
+Int8 = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DATA",
+        help="Round it to 8 bits (for cnn14: under a third of the size, three times as fast): a "
+        "csv of labels or an OpenMIC folder, whose training clips set the ranges and whose "
+        "validation clips judge. Refused where it hears worse.",
+    ),
 ]
 
 
@@ -132,8 +144,10 @@ def _train(plan: "Plan", run: Path, where: "Accelerator", cache: Path | None) ->
 
 def _introduce(session: "Session") -> None:
     say_failures(session.failures)
-    if session.random_tags:
-        say(f"no pretrained classifier row for {', '.join(session.random_tags)}")
+    if session.fresh.tags:
+        say(f"no pretrained classifier row for {', '.join(session.fresh.tags)}")
+    if session.fresh.families:
+        say("the layer of the families starts afresh: the start's is of another method or tree")
     say(f"{len(session.train)} clips to learn from, {len(session.valid)} to judge by")
     if session.learner.epochs:
         say(f"going on after epoch {len(session.learner.epochs)}")
@@ -165,9 +179,15 @@ def export(
     provenance: Annotated[
         Path | None, typer.Option(help="A text file: how it was made, from what.")
     ] = None,
+    int8: Int8 = None,
+    audio: Audio = None,
     force: Force = False,
 ) -> None:
-    """Make a model file of a checkpoint, and prove that both say the same."""
+    """Make a model file of a checkpoint, and prove that both say the same.
+
+    Exit code 0: all went well; 1: written in int8, but some clips could not be used; 2: it could
+    not be done.
+    """
     need_training()
     if os.path.lexists(model) and not force:
         refuse(f"{model} exists already; add --force to overwrite it")
@@ -175,21 +195,59 @@ def export(
         refuse(f"a model file ends in .onnx, got {model}")
     if not model.parent.is_dir():
         refuse(f"{model.parent} is no folder; make it, or choose another place")
-    from timbretree.checkpoint import Checkpoint, CheckpointError
-    from timbretree.export import ExportError
+    from tempfile import TemporaryDirectory
+
+    from timbretree.checkpoint import Checkpoint
     from timbretree.export import export as write_model
 
     try:
-        difference = write_model(
-            Checkpoint.load(checkpoint),
-            model,
-            name=name or model.stem,
-            licence=licence,
-            provenance="" if provenance is None else provenance.read_text("utf-8"),
-        )
+        made_of = "" if provenance is None else provenance.read_text("utf-8")
     except UnicodeDecodeError as error:
         refuse(f"{provenance} is no text in UTF-8: {error}")
-    except (CheckpointError, ExportError, OSError) as error:
+    except OSError as error:
         refuse(str(error))
-    say(f"ONNX Runtime and torch agree within {difference:.1e}")
+    try:
+        trained = Checkpoint.load(checkpoint)
+        clips = None if int8 is None else _labelled(int8, audio, checkpoint, trained)
+        with TemporaryDirectory() as folder:
+            target = model if clips is None else Path(folder) / "float32.onnx"
+            difference = write_model(
+                trained,
+                target,
+                name=name or model.stem,
+                licence=licence,
+                provenance=made_of,
+            )
+            say(f"ONNX Runtime and torch agree within {difference:.1e}")
+            failures = {} if clips is None else _round(target, model, clips)
+    except (ValueError, OSError) as error:  # each says what to mend
+        refuse(str(error))
     print(model)
+    raise typer.Exit(1 if failures else 0)
+
+
+def _labelled(data: Path, audio: Path | None, path: Path, trained: "Checkpoint") -> "Annotations":
+    """The data set, with the validation clips that the run beside it held out where it names
+    none."""
+    from timbretree.annotations import read_split
+    from timbretree.material import Source
+
+    annotations = Source(data, trained.taxonomy, audio).read("train")
+    split = path.with_name("split.json")
+    if "valid" in annotations.splits or not split.exists():
+        return annotations
+    return read_split(split, annotations)
+
+
+def _round(source: Path, model: Path, clips: "Annotations") -> dict[str, str]:
+    """Write it in int8, and give back which clips could not be used."""
+    from timbretree.quantise import quantise
+
+    with bar("rounding to int8") as progress:
+        cost = quantise(source, model, clips, progress=progress.update)
+    say_failures(cost.failures)
+    say(
+        f"int8 takes macro mAP of the tags from {cost.map_before:.4f} to {cost.map_after:.4f} on "
+        f"the validation clips and changes {cost.changed:.1%} of present and absent"
+    )
+    return cost.failures

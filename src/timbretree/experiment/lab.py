@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from timbretree.checkpoint import Checkpoint, load_start
+from timbretree.checkpoint import Checkpoint
 from timbretree.claim import claim
 from timbretree.data import ClipSet, shuffled
 from timbretree.decoding import Progress
@@ -33,6 +33,7 @@ from timbretree.openmic import is_official
 from timbretree.resume import load_learner, train_to_best
 from timbretree.scores import Scores, Thresholds, score
 from timbretree.session import what_else
+from timbretree.start import read_start
 from timbretree.train import Learner, TrainConfig, validation_losses
 
 
@@ -88,7 +89,7 @@ class Lab:
         torch.manual_seed(0)  # of a trunk without a start
         net = build(plan.backbone, "gmp", plan.source.taxonomy)
         if plan.start is not None:
-            net.backbone.load_state_dict(load_start(plan.backbone, plan.start).trunk.state_dict())
+            net.backbone.load_state_dict(read_start(plan.backbone, plan.start).trunk.state_dict())
         self.trunk = net.backbone
         rate = net.frontend.spec.rate
         annotations = plan.source.read("train", "valid", "test")  # before anything is written

@@ -43,6 +43,7 @@ def _plain_data(tags: Tags, explain: bool) -> dict[str, Any]:
                 "tag": score.tag,
                 "probability": _share(score.probability),
                 "present": bool(score.present),
+                "unsure": bool(score.unsure),
             }
             for score in tags.tags
         ],
@@ -51,6 +52,7 @@ def _plain_data(tags: Tags, explain: bool) -> dict[str, Any]:
                 "group": score.group,
                 "probability": _share(score.probability),
                 "present": bool(score.present),
+                "unsure": bool(score.unsure),
                 "attention": {tag: _share(weight) for tag, weight in score.attention.items()},
             }
             for score in tags.groups

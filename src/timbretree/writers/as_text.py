@@ -2,10 +2,22 @@
 
 from collections.abc import Iterator
 
-from timbretree.tags import Tags, WindowScores
+from timbretree.tags import GroupScore, Tags, TagScore, WindowScores
 from timbretree.writers.columns import COLUMNS, clip, pad, width, wrap
 from timbretree.writers.outline import Branch, binned, outline, ticks
-from timbretree.writers.words import FAINT, clock, length, named, percent, shown, titled, why
+from timbretree.writers.words import (
+    FAINT,
+    UNSURE,
+    clock,
+    doubtful,
+    length,
+    mark,
+    named,
+    percent,
+    shown,
+    titled,
+    why,
+)
 
 BAR = 28
 """Columns of a bar that is full."""
@@ -14,7 +26,8 @@ WIDEST_CELL = 8
 SHADES = ((0.75, "█"), (0.5, "▓"), (0.25, "▒"), (FAINT, "░"), (0.0, "·"))
 LEGEND = "· below 5%   ░ from 5%   ▒ from 25%   ▓ from 50%   █ from 75%"
 
-Row = tuple[str, float, bool]
+Score = TagScore | GroupScore
+Row = tuple[str, Score]
 
 
 def write(tags: Tags, explain: bool) -> str:
@@ -57,20 +70,22 @@ def _tree(tags: Tags) -> list[str]:
             indent = row[: len(row) - len(row.lstrip())]
             lines += wrap(row.lstrip(), first=indent, rest=indent + "  ")
         else:
-            label, probability, present = row
-            bar = pad(_bar(probability, present), BAR)
-            lines.append(f"{pad(label, column)}  {bar} {percent(probability):>4}")
+            label, score = row
+            bar = pad(_bar(score), BAR)
+            lines.append(f"{pad(label, column)}  {bar} {percent(score.probability):>4}")
+    if doubtful(tags):
+        lines += wrap(f"● heard   ◐ {UNSURE}   ○ not heard", first="  ", rest="  ")
     return lines
 
 
 def _rows(branch: Branch, depth: int) -> Iterator[Row | str]:
     """The rows of a branch, and a line of plain text for what is folded away."""
-    yield _row(branch.score.group, branch.score.probability, branch.score.present, depth)
+    yield _row(branch.score.group, branch.score, depth)
     whole = branch.score.present  # a family that was heard shows everything it has
     folded = []
     for tag in branch.tags:
-        if whole or tag.present or tag.probability >= FAINT:
-            yield _row(tag.tag, tag.probability, tag.present, depth + 1)
+        if whole or tag.present or tag.unsure or tag.probability >= FAINT:
+            yield _row(tag.tag, tag, depth + 1)
         else:
             folded.append(named(tag.tag))
     for below in branch.branches:
@@ -82,24 +97,24 @@ def _rows(branch: Branch, depth: int) -> Iterator[Row | str]:
         yield f"{_indent(depth + 1)}… {', '.join(folded)} below {percent(FAINT)}"
 
 
-def _row(name: str, probability: float, present: bool, depth: int) -> Row:
-    return f"{_indent(depth)}{'●' if present else '○'} {named(name)}", probability, present
+def _row(name: str, score: Score, depth: int) -> Row:
+    return f"{_indent(depth)}{mark(score)} {named(name)}", score
 
 
 def _indent(depth: int) -> str:
     return "  " * min(depth, 8)  # deeper still, the names need the room
 
 
-def _bar(probability: float, present: bool) -> str:
-    if not present:
-        return "░" * round(probability * BAR)
-    full, eighths = divmod(round(probability * BAR * 8), 8)
+def _bar(score: Score) -> str:
+    if not score.present:
+        return ("▒" if score.unsure else "░") * round(score.probability * BAR)
+    full, eighths = divmod(round(score.probability * BAR * 8), 8)
     return "█" * full + ("▏▎▍▌▋▊▉"[eighths - 1] if eighths else "")
 
 
 def _timeline(tags: Tags) -> list[str]:
     order = [tag for root in outline(tags) for branch in root.walk() for tag in branch.tags]
-    rows = [tags.tags.index(tag) for tag in order if tag.present]
+    rows = [tags.tags.index(tag) for tag in order if tag.present or tag.unsure]
     if len(tags.windows) < 2 or not rows:
         return []
     names = [clip(named(tags.tags[place].tag), 24) for place in rows]
@@ -109,7 +124,8 @@ def _timeline(tags: Tags) -> list[str]:
     lines = ["when"]
     for name, place in zip(names, rows, strict=True):
         shades = "".join(_shade(cell.tags[place]) * wide for cell in cells)
-        lines.append(f"{pad('  ' + name, column)}{shades}")
+        sign = mark(tags.tags[place]) if tags.tags[place].unsure else " "
+        lines.append(f"{pad(f'{sign} {name}', column)}{shades}")
     lines.append(" " * column + _axis(cells, wide))
     legend = LEGEND
     if len(cells) < len(tags.windows):

@@ -7,20 +7,21 @@ from html import escape
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores
 from timbretree.writers.html_tree import heard, marked
 from timbretree.writers.outline import Branch, binned, outline, ticks
-from timbretree.writers.words import clock, named, percent
+from timbretree.writers.words import clock, doubtful, named, percent
 
 MOST_CELLS = 360
 NUMBERED = 8
 """Up to so many windows, cells are wide enough to hold a number and few enough to be read out."""
 SHOWN = 0.10
-"""Rows below this probability that are not present are folded away."""
+"""Rows below this probability that are neither present nor unsure are folded away."""
 
 SECTION = """<section aria-labelledby="when">
 <h2 id="when">When</h2>
-<p class="key">The fuller the colour, the more probable{binning}.</p>
+<p class="key">The fuller the colour, the more probable{binning}.{unsure}</p>
 {table}
 {rest}
 </section>"""
+HATCHED = " Hatched rows (◐) are unsure: over the whole recording the evidence is thin."
 TABLE = """<div class="scroll" role="region" aria-label="{caption}" tabindex="0">
 <table class="timeline" style="--cells:{count}">
 <caption class="said">{caption}</caption>
@@ -78,8 +79,9 @@ class _Lanes:
 
 
 def timeline(tags: Tags) -> str:
-    """Present and nearly present rows, grouped by family; the others folded. One window has none:
-    it would say what the tree says.
+    """Rows that are present, unsure or nearly so, grouped by family; the others folded.
+
+    One window has none: it would say what the tree says.
     """
     if len(tags.windows) < 2:
         return ""
@@ -90,6 +92,7 @@ def timeline(tags: Tags) -> str:
     binning = "; a cell shows the most probable of the windows it covers"
     return SECTION.format(
         binning=binning if len(lanes.cells) < len(tags.windows) else "",
+        unsure=HATCHED if doubtful(tags) else "",
         table=_table(lanes, first, "When each instrument was heard"),
         rest=_folded(lanes, rest, sum(not _worth(score) for score in tags.tags)),
     )
@@ -126,7 +129,7 @@ def _folded(lanes: _Lanes, bodies: list[str], count: int) -> str:
 
 
 def _worth(score: TagScore) -> bool:
-    return score.present or score.probability >= SHOWN
+    return score.present or score.unsure or score.probability >= SHOWN
 
 
 def _span(cell: WindowScores) -> str:

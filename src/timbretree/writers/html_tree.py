@@ -4,12 +4,13 @@ from html import escape
 
 from timbretree.tags import GroupScore, Tags, TagScore
 from timbretree.writers.outline import Branch, outline
-from timbretree.writers.words import named, percent
+from timbretree.writers.words import UNSURE, answer, doubtful, mark, named, percent
 
 SECTION = """<section aria-labelledby="tree">
 <h2 id="tree">Families and instruments</h2>
-<p class="key"><span aria-hidden="true">●</span> heard
-<span aria-hidden="true">○</span> not heard; the bar is how probable it is</p>
+<p class="key"><span class="term"><span aria-hidden="true">●</span> heard</span>
+{unsure}<span class="term"><span aria-hidden="true">○</span> not heard</span>
+<span class="term">The bar is how probable it is.</span></p>
 <ul class="tree">
 {families}
 </ul>
@@ -18,21 +19,23 @@ SECTION = """<section aria-labelledby="tree">
 
 def tree(tags: Tags) -> str:
     """All families and instruments in the order of the tree, each with its probability."""
-    return SECTION.format(families="\n".join(map(_branch, outline(tags))))
+    term = f'<span class="term"><span aria-hidden="true">◐</span> {UNSURE}</span>\n'
+    return SECTION.format(
+        families="\n".join(map(_branch, outline(tags))), unsure=term if doubtful(tags) else ""
+    )
 
 
 def heard(score: TagScore | GroupScore) -> str:
-    """The class of a row or column: present things are told apart by more than colour."""
-    return "heard" if score.present else "unheard"
+    """The class of a row or column: the three answers are told apart by more than colour."""
+    return "heard" if score.present else "unsure" if score.unsure else "unheard"
 
 
 def marked(score: TagScore | GroupScore) -> str:
     """The mark and name of a tag or group, for eyes and for screen readers."""
-    name = score.tag if isinstance(score, TagScore) else score.group
-    mark, said = ("●", "heard") if score.present else ("○", "not heard")
+    name = escape(named(score.tag if isinstance(score, TagScore) else score.group))
     return (
-        f'<span class="mark" aria-hidden="true">{mark}</span>'
-        f'<span class="name">{escape(named(name))}<span class="said">, {said}</span></span>'
+        f'<span class="mark" aria-hidden="true">{mark(score)}</span>'
+        f'<span class="name">{name}<span class="said">, {answer(score)}</span></span>'
     )
 
 

@@ -29,9 +29,11 @@ class Branch:
             yield from branch.walk()
 
     def reaches(self, probability: float) -> bool:
-        """Whether anything here is present or at least so probable."""
+        """Whether anything here is present, unsure or at least so probable."""
         scores: list[GroupScore | TagScore] = [self.score, *self.tags]
-        here = any(score.present or score.probability >= probability for score in scores)
+        here = any(
+            score.present or score.unsure or score.probability >= probability for score in scores
+        )
         return here or any(branch.reaches(probability) for branch in self.branches)
 
 

@@ -7,6 +7,7 @@ from timbretree.tags import GroupScore, Tags, TagScore, plain, were
 
 FAINT = 0.05
 """A tag or family below this probability was not heard at all, for all a reader need know."""
+UNSURE = "unsure: it may play, but the evidence is thin"
 LITTLE = 0.05
 """A family gives little attention to a tag that gets less than this share of it."""
 NAMED = 0.10
@@ -53,6 +54,21 @@ def length(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else clock(seconds)
 
 
+def mark(score: TagScore | GroupScore) -> str:
+    """The sign before a name: ● heard, ◐ unsure, ○ not heard."""
+    return "●" if score.present else "◐" if score.unsure else "○"
+
+
+def answer(score: TagScore | GroupScore) -> str:
+    """The same in a word."""
+    return "heard" if score.present else "unsure" if score.unsure else "not heard"
+
+
+def doubtful(tags: Tags) -> bool:
+    """Whether the answer to anything is unsure, so that it must be explained."""
+    return bool(tags.unsure) or any(group.unsure for group in tags.groups)
+
+
 def listed(names: Iterable[str]) -> str:
     """Piano, violin and cello."""
     *first, last = names
@@ -65,19 +81,30 @@ def sentence(words: str) -> str:
 
 
 def headline(tags: Tags, most: int = 6) -> str:
-    """The answer in one sentence, naming at most ``most`` tags."""
+    """The answer in one sentence, naming at most ``most`` tags, and half as many unsure ones."""
     if tags.status == "failed":
         return "This file could not be heard."
     if tags.reason == "silent":
         return "There is nothing to hear in this file."
-    if names := [named(tag) for tag in tags.present]:
-        rest = len(names) - most + 1
-        few = names if len(names) <= most else [*names[: most - 1], f"{rest} other instruments"]
-        return sentence(f"{listed(few)} {were(few)} heard")
+    perhaps = listed(_few(tags.unsure, most // 2)) if tags.unsure else ""
+    if tags.present:
+        few = _few(tags.present, most)
+        too = f"; perhaps {perhaps}, too" if perhaps else ""
+        return sentence(f"{listed(few)} {were(few)} heard{too}")
     if families := [named(group.group) for group in tags.groups if group.present]:
         verb = were(families)
-        return sentence(f"{listed(families)} {verb} heard, but no single instrument clearly enough")
+        said = f"{listed(families)} {verb} heard, but no single instrument clearly enough"
+        return sentence(f"{said}; perhaps {perhaps}" if perhaps else said)
+    if perhaps:
+        return sentence(f"nothing was heard for certain; perhaps {perhaps}")
     return "No instrument was heard clearly enough to be named."
+
+
+def _few(names: list[str], most: int) -> list[str]:
+    """At most so many names, the last of them counting the others."""
+    rest = len(names) - most + 1
+    few = names if rest < 2 else names[: most - 1]
+    return [*map(named, few), *([f"{rest} other instruments"] if rest > 1 else [])]
 
 
 def looks(tags: Tags) -> bool:
@@ -86,7 +113,8 @@ def looks(tags: Tags) -> bool:
 
 
 def why(tags: Tags) -> Iterator[str]:
-    """Say through which tags each present family was heard, and which present tags it passed over.
+    """Say through which tags each family was heard, for certain or perhaps, and which present tags
+    it passed over.
 
     A family that was not heard because it passed over a tag of its own that was, is named too: so
     a mistake in the tags is kept from the families (the lower row of the paper's Fig. 4).
@@ -97,7 +125,7 @@ def why(tags: Tags) -> Iterator[str]:
         if not group.attention:
             continue
         passed = [_passed_over(group, tag) for tag in _own(tags, group) if _little(group, tag)]
-        if group.present:
+        if group.present or group.unsure:
             yield "; ".join([_heard_through(tags, group), *passed])
         elif passed:
             verb = were([named(group.group)])
@@ -125,6 +153,11 @@ def _heard_through(tags: Tags, group: GroupScore) -> str:
         through = f"{through} and, beyond the family, {beyond}"
     elif beyond:
         through = f"instruments beyond the family: {beyond}"
+    if not group.present:
+        return (
+            f"{named(group.group)} may have been heard ({percent(group.probability)}) through "
+            + (through)
+        )
     return f"{named(group.group)} {verb} heard through {through}"
 
 
