@@ -1,5 +1,6 @@
 """Decoding: right samples from good files, a reason for every bad one."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -185,4 +186,4 @@ def test_windows_may_overlap(sizes: list[int], size: int, step: int) -> None:
     assert {int(x) for window in found for x in window.samples} == set(range(len(total)))
     starts = [window.start for window in found]
     assert starts[:-1] == [step * number for number in range(len(starts) - 1)]
-    assert all(one < other for one, other in zip(starts, starts[1:], strict=False))
+    assert all(one < other for one, other in pairwise(starts))
