@@ -1,13 +1,17 @@
 """Thresholds from what a network said of the validation clips: of observed cells, tag by tag."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timbretree.evaluate import choose_thresholds
+from timbretree import Clip, Tagger
+from timbretree.evaluate import _in_windows, choose_thresholds
 from timbretree.labels import Labels
 from timbretree.metrics import best_threshold
+from timbretree.modelfile import SHIPPED, ModelFile
 
 SEEDS = st.integers(0, 999)
 
@@ -56,3 +60,15 @@ def test_thresholds_are_plain_numbers_that_a_file_can_hold() -> None:
     found = choose_thresholds(score.astype(np.float32), labels)
     assert {type(each) for each in found} == {float}
     assert found == pytest.approx(choose_thresholds(score, labels), abs=1e-6)
+
+
+def test_a_model_file_of_short_windows_is_judged_as_it_tags() -> None:
+    file = ModelFile(SHIPPED)
+    file.info = replace(file.info, seconds=5.0, step=2.5)
+    rng = np.random.default_rng(3)
+    clip = (0.1 * rng.normal(size=320_000) * (np.arange(320_000) > 150_000)).astype("f4")
+    said = _in_windows(file, clip[None])
+    tags = Tagger(file)(Clip(clip, 32_000))
+    wanted = [[score.probability for score in level] for level in (tags.tags, tags.groups)]
+    np.testing.assert_allclose(said.fine[0], wanted[0], atol=1e-3)
+    np.testing.assert_allclose(said.coarse[0], wanted[1], atol=1e-3)

@@ -12,7 +12,7 @@ from timbretree.audio import windows
 from timbretree.labels import Prediction
 from timbretree.melspec import PRESETS, MelSpec, log_mel
 from timbretree.modelfile import SHIPPED, ModelFile
-from timbretree.tagger import _best, _Spectra
+from timbretree.tagger import _Spectra, best_windows
 
 RATE = 32_000
 EXAMPLE = Path(__file__).parents[1] / "examples" / "ode_to_joy.ogg"
@@ -80,8 +80,10 @@ def test_a_file_is_as_probable_as_its_best_quarter() -> None:
     answers = [({"piano": p}, {"keyboard": p}) for p in (0.1, 0.9, 0.2, 0.7, 0.1, 0.1, 0.1, 0.1)]
     tags = Tagger(Fake(*answers))(noise(80))
     assert {score.tag: score.probability for score in tags.tags}["piano"] == pytest.approx(0.8)
-    assert _best(np.zeros((1, 3))).shape == (1, 3)
-    assert _best(np.zeros((9, 3))).shape == (3, 3)
+    for count, alone, overlapping in ((1, 1, 1), (3, 1, 2), (9, 3, 3)):
+        said = np.zeros((count, 3))
+        assert best_windows(said, overlap=False).shape == (alone, 3)
+        assert best_windows(said, overlap=True).shape == (overlapping, 3)
 
 
 def test_silence_is_not_shown_to_the_network(tmp_path: Path) -> None:

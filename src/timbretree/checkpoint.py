@@ -47,7 +47,9 @@ class Checkpoint:
     tag_thresholds: tuple[float, ...]
     group_thresholds: tuple[float, ...]
     seconds: float = 10.0
-    """The length of the clips it was trained on."""
+    """The length of the windows in which it listens."""
+    step: float | None = None
+    """Seconds from one window to the next, or None where none overlap."""
     config: dict[str, Any] = field(default_factory=dict)
     """How it was trained."""
     tag_absent_below: tuple[float, ...] = ()

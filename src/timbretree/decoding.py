@@ -13,6 +13,8 @@ from timbretree.audio import AudioError, Recording
 from timbretree.rowfile import RowFile
 from timbretree.workers import as_done
 
+CLIP = 10.0
+"""Seconds of the clips of a data set, as OpenMIC has them."""
 Progress = Callable[[int, int], None]
 """Called now and then with how much is done and how much there is."""
 

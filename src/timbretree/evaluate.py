@@ -13,7 +13,7 @@ from timbretree.annotations import AnnotationError, Annotations
 from timbretree.calibration import Calibrated
 from timbretree.checkpoint import Checkpoint
 from timbretree.data import ClipSet
-from timbretree.decoding import Progress, decode
+from timbretree.decoding import CLIP, Progress, decode
 from timbretree.labels import Labels, Prediction
 from timbretree.melspec import MelSpec, log_mel
 from timbretree.metrics import Floats, best_threshold
@@ -21,6 +21,7 @@ from timbretree.model import InstrumentNet
 from timbretree.modelfile import ModelFile
 from timbretree.rowfile import RowFile
 from timbretree.scores import Scores, Thresholds, score
+from timbretree.tagger import best_windows
 from timbretree.taxonomy import Taxonomy
 
 FALSE_ALARMS = 0.01
@@ -119,12 +120,35 @@ def open_listener(path: Path, *, device: str | torch.device = "cpu") -> Listener
         return _open_checkpoint(path, device)
     file = ModelFile(path)
     info = file.info
+    seconds = max(info.seconds, CLIP)
 
     def hear(waveforms: Waveforms) -> Prediction:
-        return file.run(np.stack([log_mel(each, info.melspec) for each in waveforms]))
+        return _in_windows(file, waveforms)
 
-    return Listener(info.taxonomy, info.melspec.rate, info.seconds, info.tag_thresholds,
+    return Listener(info.taxonomy, info.melspec.rate, seconds, info.tag_thresholds,
                     info.group_thresholds, hear)  # fmt: skip
+
+
+def _in_windows(file: ModelFile, waveforms: Waveforms) -> Prediction:
+    """What a model file says of clips (B, T), each in windows that are pooled as in tagging."""
+    info = file.info
+    rate = info.melspec.rate
+    size = min(round(info.seconds * rate), waveforms.shape[1])
+    step = round(info.hop * rate)
+    said = [
+        file.run(
+            np.stack([log_mel(each[first : first + size], info.melspec) for each in waveforms])
+        )
+        for first in range(0, waveforms.shape[1] - size + 1, step)
+    ]
+    fine, coarse = (np.stack([each[level] for each in said]) for level in (0, 1))  # (W, B, K)
+    pooled = [
+        np.take_along_axis(level, best_windows(level, overlap=step < size), axis=0).mean(axis=0)
+        for level in (fine, coarse)
+    ]
+    looks = [each.attention for each in said]
+    attention = None if looks[0] is None else np.mean(looks, axis=0)
+    return Prediction(pooled[0], pooled[1], attention)
 
 
 def _open_checkpoint(path: Path, device: str | torch.device) -> Listener:

@@ -58,6 +58,7 @@ def export(
         taxonomy=checkpoint.taxonomy,
         melspec=net.frontend.spec,
         seconds=checkpoint.seconds,
+        step=checkpoint.step,
         licence=licence,
         provenance=provenance,
         scores=scores or {},

@@ -20,7 +20,7 @@ from timbretree.annotations import (
 )
 from timbretree.data import ClipSet
 from timbretree.datasets import read_dataset
-from timbretree.decoding import Progress, audio_identity, decode_clips, size_and_time
+from timbretree.decoding import CLIP, Progress, audio_identity, decode_clips, size_and_time
 from timbretree.evaluate import embed
 from timbretree.model import InstrumentNet
 from timbretree.taxonomy import Taxonomy
@@ -39,7 +39,7 @@ class Source:
     """The column that says who made a clip, where validation clips are held out by artist."""
     split_seed: int = 0
     """Decides which clips are held out for validation, where the data set names none."""
-    seconds: float = 10.0
+    seconds: float = CLIP
     """Clips are cut or filled up to this length."""
 
     def to_dict(self) -> dict[str, Any]:

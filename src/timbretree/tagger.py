@@ -147,7 +147,8 @@ class Tagger:
 
     def _tag_scores(self, heard: list[WindowScores]) -> tuple[TagScore, ...]:
         probabilities = np.stack([window.tags for window in heard])  # (W, F)
-        pooled = np.take_along_axis(probabilities, _best(probabilities), axis=0).mean(axis=0)
+        best = self._best(probabilities)
+        pooled = np.take_along_axis(probabilities, best, axis=0).mean(axis=0)
         answers = (each.tolist() for each in Calibrated.of(self.info).tag_bands.read(pooled))
         rows = zip(self.taxonomy.tags, pooled.tolist(), *answers, strict=True)
         return tuple(TagScore(*row) for row in rows)
@@ -156,7 +157,7 @@ class Tagger:
         self, heard: list[WindowScores], tags: tuple[TagScore, ...]
     ) -> tuple[GroupScore, ...]:
         probabilities = np.stack([window.groups for window in heard])  # (W, C)
-        best = _best(probabilities)
+        best = self._best(probabilities)
         pooled = np.take_along_axis(probabilities, best, axis=0).mean(axis=0)
         if self.regrouped:
             told = np.array([(score.present, score.unsure) for score in tags])  # (F, 2)
@@ -175,6 +176,9 @@ class Tagger:
             for c, group in enumerate(self.taxonomy.groups)
         )
 
+    def _best(self, probabilities: Array) -> NDArray[np.intp]:
+        return best_windows(probabilities, overlap=self.info.hop < self.info.seconds)
+
     def _attention(self, heard: list[WindowScores], group: int) -> dict[str, float]:
         """The attention of one group over some windows, each counting as it was heard."""
         looks = [
@@ -189,13 +193,16 @@ class Tagger:
         return dict(zip(self.taxonomy.tags, attention.tolist(), strict=True))
 
 
-def _best(probabilities: Array) -> NDArray[np.intp]:
-    """(W, K) probabilities to the rows of the best quarter of windows for each column, at least 1.
+def best_windows(probabilities: Array, *, overlap: bool) -> NDArray[np.intp]:
+    """(W, ...) probabilities to the rows of the best quarter of windows for each column.
 
     Not the maximum, or a long recording would collect one false alarm after another; not the mean,
-    or a solo in a symphony would be lost.
+    or a solo in a symphony would be lost. Of windows that overlap, and are shorter evidence, two at
+    least.
     """
     count = math.ceil(len(probabilities) / BEST)
+    if overlap:
+        count = max(count, min(2, len(probabilities)))
     return np.argsort(-probabilities, axis=0, kind="stable")[:count]
 
 
