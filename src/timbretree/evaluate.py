@@ -120,7 +120,8 @@ def open_listener(path: Path, *, device: str | torch.device = "cpu") -> Listener
         return _open_checkpoint(path, device)
     file = ModelFile(path)
     info = file.info
-    seconds = max(info.seconds, CLIP)
+    # windows that overlap are parts of a clip; others are as long as the clips it was trained on
+    seconds = info.seconds if info.step is None else max(info.seconds, CLIP)
 
     def hear(waveforms: Waveforms) -> Prediction:
         return _in_windows(file, waveforms)
