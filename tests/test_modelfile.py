@@ -27,6 +27,14 @@ def changed(folder: Path, change: Change) -> Path:
     return folder / "changed.onnx"
 
 
+NOTHING = {"a": [], "b": [], "c": []}
+PLAIN = {
+    "tag_absent_below": [], "group_absent_below": [],
+    "tag_calibration": NOTHING, "group_calibration": NOTHING,
+}  # fmt: skip
+"""Metadata of a model that is not calibrated."""
+
+
 def metadata(**other: object) -> Change:
     """Replace entries of the metadata."""
 
@@ -39,7 +47,7 @@ def metadata(**other: object) -> Change:
 
 def test_the_shipped_model_opens_and_runs() -> None:
     model = ModelFile(SHIPPED)
-    heard = model.run(np.zeros((2, 1000, 128), np.float32))
+    heard = model.raw(np.zeros((2, 1000, 128), np.float32))
     assert heard.fine.shape == (2, 20)
     assert heard.coarse.shape == (2, 7)
     assert heard.attention.shape == (2, 20, 7)
@@ -57,7 +65,7 @@ def test_the_shipped_model_is_small_and_says_what_it_is() -> None:
     assert len(info.provenance) > 100
     assert "MIT" in info.licence
     assert info.scores
-    assert (SHIPPED.parent / "first.LICENSES.txt").exists()
+    assert (SHIPPED.parent / "shipped.LICENSES.txt").exists()
 
 
 def test_the_shipped_model_tells_nothing_of_where_it_was_made() -> None:
@@ -90,13 +98,13 @@ def test_schema_2_round_trip_and_what_is_run_is_calibrated(tmp_path: Path) -> No
     model = ModelFile(changed(tmp_path, metadata(**data)))
     assert model.info == info
     mel = np.random.default_rng(0).normal(0, 1, (3, 200, 128)).astype(np.float32)
-    raw, said, before = model.raw(mel), model.run(mel), ModelFile(SHIPPED).run(mel)
+    raw, said, before = model.raw(mel), model.run(mel), ModelFile(SHIPPED).raw(mel)
     for one, other in zip(raw[:3], before[:3], strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(said.fine, info.tag_calibration.apply(raw.fine))
     np.testing.assert_array_equal(said.coarse, info.group_calibration.apply(raw.coarse))
     np.testing.assert_array_equal(said.attention, raw.attention)
-    assert np.abs(said.fine - raw.fine).max() > 0.05
+    assert np.abs(said.fine - raw.fine).max() > 0.01
     # the weighted sum of the tags is the family before calibration
     together = np.einsum("bfc,bf->bc", raw.attention, raw.fine)
     np.testing.assert_allclose(together, raw.coarse, atol=1e-5)
@@ -150,11 +158,15 @@ def test_a_calibration_that_does_not_fit_is_refused(change: dict[str, object], s
         (metadata(surprise=1), "ill-formed"),
         (metadata(taxonomy={"groups": {"a": ["b"], "b": ["a"]}}), "taxonomy is wrong"),
         (
-            metadata(taxonomy=Taxonomy.load("strings6").to_dict(), group_thresholds=[0.5] * 6),
+            metadata(
+                taxonomy=Taxonomy.load("strings6").to_dict(), group_thresholds=[0.5] * 6, **PLAIN
+            ),
             r"asks for coarse of shape \[6\], its network gives \[7\]",
         ),
         (
-            metadata(taxonomy={"groups": {"a": ["x"]}}, tag_thresholds=[0], group_thresholds=[0]),
+            metadata(
+                taxonomy={"groups": {"a": ["x"]}}, tag_thresholds=[0], group_thresholds=[0], **PLAIN
+            ),
             r"asks for fine of shape \[1\]",
         ),
         (lambda model: model.ClearField("metadata_props"), "no 'timbretree' metadata"),

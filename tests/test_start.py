@@ -135,14 +135,6 @@ def test_a_file_without_all_its_weights(exported: Path, tmp_path: Path) -> None:
         read_network(changed(exported, tmp_path, add))
 
 
-@pytest.mark.skipif(SHIPPED.name != "first.onnx", reason="only first.onnx is from before")
-def test_a_file_from_before_batchnorm_was_kept_is_refused() -> None:
-    words = r"does not hold all weights .*\(230 such faults\); .*: export the checkpoint again"
-    with pytest.raises(CheckpointError, match=words):
-        read_network(SHIPPED)
-
-
-@pytest.mark.skipif(SHIPPED.name == "first.onnx", reason="first.onnx is from before")
 def test_the_shipped_model_is_a_start() -> None:
     assert isinstance(read_start("mn04", SHIPPED), ModelStart)
 

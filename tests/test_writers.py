@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from timbretree.calibration import Calibration
+from timbretree.calibration import UNCALIBRATED, Calibration
 from timbretree.modelfile import SHIPPED, read_info
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores, disagreements
 from timbretree.taxonomy import Taxonomy
@@ -651,7 +651,7 @@ def test_no_file_of_the_room_is_named_like_a_library() -> None:
 
 
 def test_the_card_shows_where_each_answer_begins() -> None:
-    info = read_info(SHIPPED)
+    info = replace(read_info(SHIPPED), **UNCALIBRATED)
     plain_card = card.write(info)
     assert "calibrated   no" in plain_card
     assert "the thresholds from which each is present" in plain_card

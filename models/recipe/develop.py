@@ -219,7 +219,8 @@ def figures(
         if name == "sequences":
             right = data.labels.target.argmax(axis=1)
             place = (fine > fine[np.arange(len(fine)), right][:, None]).sum(axis=1)
-            found["top-1"], found["top-3"] = 100 * (place < 1).mean(), 100 * (place < 3).mean()
+            for most in (1, 3):
+                found[f"top-{most}"] = 100 * float((place < most).mean())
             found["top-1 by tag"] = {
                 tag: 100 * float((place[right == row] < 1).mean())
                 for row, tag in enumerate(TAGS) if (right == row).any()

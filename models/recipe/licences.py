@@ -33,7 +33,9 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def listed(found: list[dict[str, str]]) -> list[str]:
     """One line for each source, licence and attribution."""
-    lines = {f"- {row['source']} ({row['licence']}): {row['attribution']}" for row in found}
+    lines = {
+        f"- {row['source']} ({row['licence']}): {row['attribution']}".rstrip(": ") for row in found
+    }
     return sorted(lines)
 
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 COMMON = {"guitar": 1.5, "piano": 1.5, "voice": 1.5, "violin": 1.2, "ukulele": 0.7, "mandolin": 0.7}
 """How often tags are drawn, where not once; in music that is played together the band decides."""
+LINES = 120
+"""How many stems there are of a source with 20 notes or more."""
 CONFUSED = {"ukulele": ("guitar",), "mandolin": ("guitar",)}
 """What may as well be said of the stems of a tag: they were played on guitars made smaller."""
 
@@ -29,8 +31,9 @@ class Recipe:
     """The share of clips that are real music, for which the start is the teacher."""
     counts: tuple[float, ...] = (0.04, 0.32, 0.24, 0.20, 0.12, 0.08)
     """How often 0, 1, 2, ... instruments are put together that play different pieces."""
-    recorded: float = 0.5
-    """How often a stem is of recorded notes, where there are both."""
+    recorded: float = 0.7
+    """How often a source with 20 recorded notes or more is drawn for each time that a font is; one
+    with fewer notes is drawn less often, or those few would be heard again and again."""
     worn: bool = True
     """Equalisers, noise, narrow bands, other levels."""
     gated: float = 0.2
@@ -57,13 +60,14 @@ class Mixer:
     bank: Bank
     recipe: Recipe
     seed: int
-    _by_tag: dict[str, dict[bool, dict[str, list[int]]]] = field(default_factory=dict)
+    _by_tag: dict[str, tuple[list[list[int]], np.ndarray]] = field(default_factory=dict)
+    """Of each tag the stems of each origin, and how often it is drawn."""
     _by_kind: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     _pieces: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
-        self._by_tag = {tag: {False: {}, True: {}} for tag in TAGS}
+        origins: dict[str, dict[str, list[int]]] = {}
         pieces: dict[str, list[int]] = {}
         for index, stem in enumerate(self.bank.stems):
             if stem.kind != "music":
@@ -71,10 +75,12 @@ class Mixer:
                 continue
             if stem.piece:
                 pieces.setdefault(stem.piece, []).append(index)
-            recorded = not stem.piece
-            self._by_tag[stem.tags[0]][recorded].setdefault(stem.origin, []).append(index)
+            origins.setdefault(stem.tags[0], {}).setdefault(stem.origin, []).append(index)
         self._pieces = [rows for rows in pieces.values() if len(rows) > 1]
-        self._tags = [tag for tag in TAGS if any(self._by_tag[tag].values())]
+        for tag, found in origins.items():
+            weights = np.array([self._weight(rows) for rows in found.values()])
+            self._by_tag[tag] = list(found.values()), weights / weights.sum()
+        self._tags = [tag for tag in TAGS if tag in self._by_tag]
         weights = np.array([COMMON.get(tag, 1.0) for tag in self._tags])
         self._weights = weights / weights.sum()
         self._others = [kind for kind in self._by_kind if kind != "track"]
@@ -132,14 +138,15 @@ class Mixer:
         tags = self.rng.choice(len(self._tags), size=count, replace=False, p=self._weights)
         return [self._stem(self._tags[i]) for i in tags]
 
+    def _weight(self, rows: list[int]) -> float:
+        recorded = not self.bank.stems[rows[0]].piece
+        return self.recipe.recorded * min(1, len(rows) / LINES) if recorded else 1.0
+
     def _stem(self, tag: str) -> int:
-        played, recorded = self._by_tag[tag][False], self._by_tag[tag][True]
-        use = (
-            recorded
-            if recorded and (self.rng.random() < self.recipe.recorded or not played)
-            else played
-        )
-        return _pick(use, self.rng)
+        """A stem of some origin."""
+        by_origin, weights = self._by_tag[tag]
+        chosen = int(self.rng.choice(len(weights), p=weights))
+        return by_origin[chosen][int(self.rng.integers(len(by_origin[chosen])))]
 
     def _part(self, row: int, first: int | None, decibels: float) -> Tensor:
         """(frames, bands) of power: a stem from somewhere, at a level, through an equaliser."""

@@ -1,6 +1,6 @@
 """Teach the network on mixes made anew for each step.
 
-    python models/recipe/teach.py START OUT FOLDER ... [--minutes 30] [--set NAME=VALUE ...]
+    python models/recipe/teach.py START OUT FOLDER ... [--goes-on NETWORK] [--set NAME=VALUE ...]
 
 START is EfficientAT's mn04_as_mAP_432.pt, FOLDERs are banks of stems. OUT gets a checkpoint, the
 average of the weights over the last steps; OUT.json tells what was done. One process uses one core:
@@ -196,6 +196,7 @@ def main() -> None:
     parser.add_argument("start", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("banks", type=Path, nargs="+")
+    parser.add_argument("--goes-on", type=Path, metavar="NETWORK", help="begin with these weights")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -213,6 +214,8 @@ def main() -> None:
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     start = levelled(net, Mixer(Bank(asked.banks), recipe, 1000))
     torch.save(net.state_dict(), asked.out.with_suffix(".start"))
+    if asked.goes_on:
+        net.load_state_dict(torch.load(asked.goes_on, weights_only=True))
     average, steps = teach(net, start, mixer, how)
     torch.save(average.state_dict(), asked.out)
     record = {"teaching": asdict(how), "recipe": asdict(recipe), "steps": steps}

@@ -25,7 +25,7 @@ from timbretree.taxonomy import Taxonomy, TaxonomyError
 SCHEMA, FORMER = 2, 1
 """What is written, and what was before there was calibration."""
 KEY = "timbretree"
-SHIPPED = Path(__file__).with_name("models") / "first.onnx"
+SHIPPED = Path(__file__).with_name("models") / "shipped.onnx"
 """The model that comes with timbretree."""
 
 
