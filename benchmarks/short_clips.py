@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
-from timbretree.audio import load
 from timbretree.melspec import log_mel
 from timbretree.tagger import Tagger
 
@@ -41,7 +41,11 @@ def main() -> None:
     rate, tags = tagger.info.melspec.rate, tagger.taxonomy.tags
     thresholds = np.array(tagger.info.tag_thresholds)
     notes = held_notes(asked.folders, set(asked.held))
-    clips = [(load(path, rate=rate).samples, tags.index(tag)) for path, tag in notes]
+    clips = []
+    for path, tag in notes:
+        samples, found_rate = soundfile.read(path, dtype="float32")
+        assert (found_rate, samples.ndim) == (rate, 1), f"{path}: expected {rate} Hz mono"
+        clips.append((samples, tags.index(tag)))
     told = {}
     for seconds in (0.2, 1.0, 3.0):
         for made in (1.0, 3.0, 5.0):
