@@ -65,11 +65,19 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--results", type=Path, help="where to keep all scores, as JSON")
     parser.add_argument("--only", nargs="*", default=list(VARIANTS))
     asked = parser.parse_args()
     with ThreadPoolExecutor(asked.jobs) as pool:
         for line in pool.map(lambda name: run(name, asked), asked.only):
             print(line, flush=True)
+    if asked.results:
+        names = [asked.start.stem, *(name for name in VARIANTS if name in asked.only)]
+        scored = {name: asked.development / f"{name}.score.json" for name in names}
+        found = {name: json.loads(path.read_text("utf-8")) for name, path in scored.items()}
+        figures = {name: {key: round(value, 2) for key, value in each.items()
+                          if isinstance(value, float)} for name, each in found.items()}  # fmt: skip
+        asked.results.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

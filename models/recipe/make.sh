@@ -25,13 +25,19 @@ stems others "$work/stems/tracks" "$gathered/music"
 [ -e "$work/development/music.npz" ] || python "$here/develop.py" make "$work/development" \
   --notes "${all[@]}" --held "${held[@]}" --fonts "${apart[@]}" \
   --others "$gathered/others" --music "$gathered/music"
-for seed in 0 1; do
-  [ -e "$work/seed$seed.pt" ] || python "$here/teach.py" "$start" "$work/seed$seed.pt" \
-    "$work"/stems/{fonts,notes,others,tracks} --set "seed=$seed" &
+teach() { # teach SEED OPTION ...: unless it is there, a core each
+  [ -e "$work/seed$1.pt" ] || python "$here/teach.py" "$start" "$work/seed$1.pt" \
+    "$work"/stems/{fonts,notes,others,tracks} "${@:2}" &
+}
+for seed in 0 1; do teach $seed --set "seed=$seed"; done
+wait
+for seed in 10 11; do
+  teach $seed --goes-on "$work"/seed{0,1}.pt --set "seed=$seed" minutes=30 learning_rate=5e-4 \
+    trunk_rate=5e-4 frozen_blocks=5 distil=2.0
 done
 wait
 python "$here/develop.py" score "$work/development" "$start" "$start"
-python "$here/ship.py" "$start" "$work/development" "$work/shipped.onnx" "$work"/seed{0,1}.pt
+python "$here/ship.py" "$start" "$work/development" "$work/shipped.onnx" "$work"/seed{10,11}.pt
 python "$here/licences.py" "$work/shipped.LICENSES.txt" --notes "${all[@]}" --held "${held[@]}" \
   --fonts "${taught[@]}" --fonts-file "$gathered/fonts/LICENCES.txt" \
   --folders "$gathered/others" "$gathered/music"

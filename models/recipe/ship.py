@@ -10,7 +10,6 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ import torch
 from bank import TAGS
 from develop import TREE, agreement, figures, in_windows, pooled, read
 from numpy.typing import NDArray
+from teach import Weights, mean
 
 from timbretree.bands import Bands
 from timbretree.calibration import Calibrated, Calibration
@@ -41,16 +41,6 @@ JUDGED = {
 WEIGHTS = {"mixes": 1.0, "fonts": 1.0, "sequences": 0.5, "others": 0.25}
 """How much the clips of each set count in the calibration, others so that they do not rule."""
 CARD = Path(__file__).with_name("card.txt")
-Weights = dict[str, torch.Tensor]
-
-
-def mean(networks: Sequence[Weights]) -> Weights:
-    """The average of some networks, weight by weight."""
-    return {
-        name: torch.stack([net[name] for net in networks]).mean(dim=0)
-        if value.is_floating_point() else value
-        for name, value in networks[0].items()
-    }  # fmt: skip
 
 
 def between(start: Weights, taught: Weights, share: float) -> Weights:

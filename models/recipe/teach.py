@@ -1,6 +1,7 @@
 """Teach the network on mixes made anew for each step.
 
-    python models/recipe/teach.py START OUT FOLDER ... [--goes-on NETWORK] [--set NAME=VALUE ...]
+    python models/recipe/teach.py START OUT FOLDER ...
+        [--goes-on NETWORK ...] [--set NAME=VALUE ...]
 
 START is EfficientAT's mn04_as_mAP_432.pt, FOLDERs are banks of stems. OUT gets a checkpoint, the
 average of the weights over the last steps; OUT.json tells what was done. One process uses one core:
@@ -10,6 +11,7 @@ run two with other seeds side by side, and average what they learned.
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -27,6 +29,7 @@ from timbretree.model import InstrumentNet, build
 from timbretree.taxonomy import Taxonomy
 
 TREE = Taxonomy.load("tone7")
+Weights = dict[str, Tensor]
 WARM = 0.05
 """The share of the time in which the learning rate rises."""
 
@@ -190,13 +193,24 @@ def teach(
     return average.eval(), steps
 
 
+def mean(networks: Sequence[Weights]) -> Weights:
+    """The average of some networks, weight by weight."""
+    return {
+        name: torch.stack([net[name] for net in networks]).mean(dim=0)
+        if value.is_floating_point() else value
+        for name, value in networks[0].items()
+    }  # fmt: skip
+
+
 def main() -> None:
     """Read the arguments, teach, save."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("start", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("banks", type=Path, nargs="+")
-    parser.add_argument("--goes-on", type=Path, metavar="NETWORK", help="begin with these weights")
+    parser.add_argument(
+        "--goes-on", type=Path, nargs="+", metavar="NETWORK", help="begin with their average"
+    )
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -215,7 +229,7 @@ def main() -> None:
     start = levelled(net, Mixer(Bank(asked.banks), recipe, 1000))
     torch.save(net.state_dict(), asked.out.with_suffix(".start"))
     if asked.goes_on:
-        net.load_state_dict(torch.load(asked.goes_on, weights_only=True))
+        net.load_state_dict(mean([torch.load(each, weights_only=True) for each in asked.goes_on]))
     average, steps = teach(net, start, mixer, how)
     torch.save(average.state_dict(), asked.out)
     record = {"teaching": asdict(how), "recipe": asdict(recipe), "steps": steps}

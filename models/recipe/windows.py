@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from develop import TREE, hear, network, read
+from develop import TREE, in_windows, network, read
 from numpy.typing import NDArray
 
 from timbretree.metrics import average_precision, macro, per_tag
@@ -43,10 +43,8 @@ def main() -> None:
         row: dict[str, dict[str, float]] = {}
         for name in ("mixes", "fonts", "sequences"):
             data = read(asked.development / f"{name}.npz")
-            firsts = np.arange(0, 1000 - round(100 * length) + 1, round(100 * hop))
-            said = [hear(net, data.mel[:, f : f + round(100 * length)]) for f in firsts]
             groups = TREE.lift(data.labels)
-            fine, coarse = (pooled(np.stack([each[i] for each in said])) for i in (0, 1))
+            fine, coarse = map(pooled, in_windows(net, data.mel, (length, hop)))
             for way in fine:
                 scores = row.setdefault(way, {})
                 if name == "sequences":
