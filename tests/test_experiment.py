@@ -355,7 +355,7 @@ def test_reproduce_from_end_to_end_killed_twice(tmp_path: Path, mini_openmic: Mi
     assert "92.0" not in table  # the paper's figures stand beside those of its own test clips alone
     html = (report / "report.html").read_text()
     assert test[1].name in html
-    assert "this is no audio that can be decoded here" in html
+    assert "this is no audio or video that can be decoded here" in html
     for name in METHODS:  # of each method a network of the chosen lambda can be used
         assert [path for path in out.glob(f"models/{name}-lambda-*.safetensors")
                 if Checkpoint.load(path).config["cell"]["method"] == name]  # fmt: skip

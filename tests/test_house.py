@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "timbretree"
 
 FLOORS = {
     "ground": {
-        *("labels", "taxonomy", "audio", "melspec", "metrics", "scores"),
+        *("labels", "taxonomy", "reasons", "audio", "melspec", "metrics", "scores"),
         *("bands", "calibration", "files", "claim", "workers"),
     },
     "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},

@@ -16,6 +16,9 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from timbretree.reasons import REASONS as REASONS
+from timbretree.reasons import AudioError as AudioError
+
 Samples = NDArray[np.float32]
 
 BLOCK = 1 << 18
@@ -24,24 +27,6 @@ LOUDEST = 1e4
 """A sample beyond this (80 dB over full scale) is damage, not sound."""
 SILENCE = 1e-4
 """A peak below this (-80 dB full scale) is silence."""
-
-REASONS = {
-    "missing": "there is no such file",
-    "is_folder": "this is a folder; name the files in it",
-    "unreadable": "the file may not be read",
-    "empty": "the file holds no bytes",
-    "not_audio": "this is no audio that can be decoded here (wav, flac, mp3, ogg, opus, aiff can)",
-    "bad_rate": "the sampling rate is not between 2 and 768 kHz",
-    "too_many_channels": "there are more than 64 channels",
-    "too_short": "there is less than 0.1 s of sound",
-    "too_long": "there is more than 48 h of sound; the rest was left out",
-    "truncated": "the file is shorter than its header says",
-    "corrupt": "decoding broke off in the middle",
-    "not_finite": "some samples are no numbers or beyond all bounds; they were taken as silence",
-    "silent": "nothing in this file is louder than -80 dB",
-}
-"""Every reason code with its meaning. The first eight refuse a file; the next four come with
-status partial; ``silent`` comes with status ok."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +38,6 @@ class Limits:
     max_channels: int = 64
     min_seconds: float = 0.1
     max_seconds: float = 48 * 3600.0
-
-
-class AudioError(Exception):
-    """A file that can't be used; ``code`` is one of ``REASONS``."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(REASONS[code] + (f" ({detail})" if detail else ""))
-        self.code = code
 
 
 @dataclass(frozen=True, eq=False)
