@@ -1,7 +1,8 @@
 """Log-mel spectrograms: what the networks look at, in numpy and scipy.
 
-Calculated in float64: a faint band beside a loud one is lost in the rounding of a float32 Fourier
-transform, so that two libraries would differ in a mel that goes by the logarithm.
+A Fourier transform in float32 loses what is 120 dB below the loudest of a frame, and a mel that
+goes by the logarithm shows it. So a level that reaches down to 1e-10 is calculated in float64; one
+that ends at 1e-5, where there is little left to be lost, in float32, which takes half the time.
 """
 
 from dataclasses import dataclass
@@ -9,12 +10,19 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from timbretree.fourier import transform
+
 Array = NDArray[np.float32]
 Numbers = NDArray[np.float64]
+Floats = NDArray[np.floating]
+
+BLOCK = 64
+"""Frames at a time: what they need stays in the processor's cache."""
+GROUP = 16
+"""Mel bands at a time: those beside each other share Fourier bins, the others need not be asked."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +80,20 @@ def log_mel(samples: Array, spec: MelSpec) -> Array:
         raise ValueError(
             f"log_mel expects mono samples (T,), T >= {spec.shortest}, got shape {samples.shape}"
         )
-    wave = samples.astype(np.float64)
-    if spec.preemphasis:
-        wave = wave[1:] - spec.preemphasis * wave[:-1]
-    padded = np.pad(wave, spec.n_fft // 2, mode="reflect")
-    frames = sliding_window_view(padded, spec.n_fft)[:: spec.hop]
-    side = (spec.n_fft - spec.window) // 2
-    # where the window stands in the transform does not change the power
-    frames = frames[:, side : side + spec.window] * hann(spec)
-    spectrum = scipy.fft.rfft(frames, n=spec.n_fft, axis=1)
-    power = spectrum.real**2 + spectrum.imag**2  # (frames, n_fft // 2 + 1)
-    return _level(power @ filters(spec), spec)
+    frames = _frames(samples, spec)
+    window, groups = _tables(spec)
+    block = np.zeros((BLOCK, spec.n_fft), window.dtype)
+    power = np.zeros((len(frames), spec.mels), window.dtype)
+    to_spectrum = transform()
+    for start in range(0, len(frames), BLOCK):
+        some = frames[start : start + BLOCK]
+        # where the window stands in the transform does not change the power
+        np.multiply(some, window, out=block[: len(some), : spec.window])
+        parts = to_spectrum(block[: len(some)]).view(window.dtype)  # real, imaginary, real, ...
+        np.square(parts, out=parts)
+        for bins, bands, weights in groups:
+            np.matmul(parts[:, bins], weights, out=power[start : start + BLOCK, bands])
+    return _level(power, spec)
 
 
 @lru_cache
@@ -106,6 +117,42 @@ def filters(spec: MelSpec) -> Numbers:
         triangles = _triangles(to_mel(bins), edges)
         triangles[-1] = 0
     return triangles
+
+
+def _precision(spec: MelSpec) -> type[np.floating]:
+    return np.float32 if spec.level == "scaled-ln" else np.float64
+
+
+def _frames(samples: Array, spec: MelSpec) -> Floats:
+    """(frames, window): what is under the window of each frame, without a copy of any."""
+    half, precision = spec.n_fft // 2, _precision(spec)
+    padded = np.empty(len(samples) - (spec.preemphasis != 0) + 2 * half, precision)
+    wave = padded[half:-half]
+    if spec.preemphasis:
+        # s[t + 1] - a s[t], in an order in which a deep bass leaves no rounding behind
+        np.subtract(samples[1:], samples[:-1], out=wave, dtype=precision)
+        wave += precision(1 - spec.preemphasis) * samples[:-1]
+    else:
+        wave[:] = samples
+    padded[:half] = wave[half:0:-1]  # mirrored at both ends
+    padded[-half:] = wave[-2 : -half - 2 : -1]
+    side = (spec.n_fft - spec.window) // 2
+    return sliding_window_view(padded, spec.n_fft)[:: spec.hop, side : side + spec.window]
+
+
+@lru_cache
+def _tables(spec: MelSpec) -> tuple[Floats, list[tuple[slice, slice, Floats]]]:
+    """The window; and of each group of mel bands, the parts of the spectrum (two a bin) that it
+    hears, which bands they are, and the matrix from the one to the other."""
+    precision, matrix, groups = _precision(spec), filters(spec), []
+    for first in range(0, spec.mels, GROUP):
+        bands = slice(first, first + GROUP)
+        heard = np.flatnonzero(matrix[:, bands].any(axis=1))
+        if len(heard):
+            low, high = heard[0], heard[-1] + 1
+            weights = np.repeat(matrix[low:high, bands], 2, axis=0).astype(precision)
+            groups.append((slice(2 * low, 2 * high), bands, weights))
+    return hann(spec).astype(precision), groups
 
 
 def _triangles(points: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,7 +180,14 @@ def _slaney_hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mel < _BREAK_MEL, mel * 200.0 / 3.0, above)
 
 
-def _level(power: Numbers, spec: MelSpec) -> Array:
+def _level(power: Floats, spec: MelSpec) -> Array:
+    """Power to level, in its place."""
     if spec.level == "decibel":
-        return (10.0 * np.log10(np.maximum(power, 1e-10))).astype(np.float32)
-    return ((np.log(power + 1e-5) + 4.5) / 5.0).astype(np.float32)
+        np.log10(np.maximum(power, 1e-10, out=power), out=power)
+        power *= 10.0
+    else:
+        power += 1e-5
+        np.log(power, out=power)
+        power += 4.5
+        power /= 5.0
+    return power.astype(np.float32, copy=False)
