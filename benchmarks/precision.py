@@ -24,11 +24,9 @@ from timbretree.modelfile import SHIPPED, ModelFile
 
 def sound_files(asked: list[Path]) -> list[Path]:
     """The files named, and all files in the folders named."""
-    found = []
+    found: list[Path] = []
     for path in asked:
-        found += (
-            sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-        )
+        found += sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]
     return found
 
 

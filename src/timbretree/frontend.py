@@ -11,9 +11,9 @@ class LogMel(nn.Module):
     """The log-mel spectrogram of ``timbretree.melspec`` in torch, on any device.
 
     Waveforms (B, T) at ``spec.rate`` become (B, frames, mels) in float32, the same as
-    ``melspec.log_mel`` within 1e-4 (where that is in float32, within the rounding of the loudest
-    band). It calculates the Fourier transform in float64, also under autocast; the bands, sums of
-    what is never negative, lose nothing in float32.
+    ``melspec.log_mel`` within 1e-4 (where that is in float32, within the rounding of a frame). The
+    Fourier transform is in float64, also under autocast; the bands, sums of what is never negative,
+    lose nothing in float32.
     """
 
     window: Tensor
