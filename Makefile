@@ -26,7 +26,7 @@ check: .venv-dev/ready
 
 .venv-dev/ready: pyproject.toml constraints.txt | python
 	$(PYTHON) -m venv .venv-dev
-	.venv-dev/bin/python $(PIP) -e ".[train,render,formats,parquet,tags,cluster,serve,dev]"
+	.venv-dev/bin/python $(PIP) -e ".[train,render,formats,parquet,tags,cluster,serve,hub,dev]"
 	touch $@
 
 python:

@@ -11,7 +11,17 @@ SOURCE = Path(__file__).parents[1] / "src" / "timbretree"
 
 FLOORS = {
     "ground": {
-        *("labels", "taxonomy", "reasons", "audio", "fourier", "melspec", "metrics", "scores"),
+        *(
+            "labels",
+            "taxonomy",
+            "reasons",
+            "decoders",
+            "audio",
+            "fourier",
+            "melspec",
+            "metrics",
+            "scores",
+        ),
         *("bands", "calibration", "files", "claim", "workers"),
     },
     "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},
