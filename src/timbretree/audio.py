@@ -12,17 +12,15 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
-import soundfile
 import soxr
-from numpy.typing import NDArray
 
+from timbretree.decoders import open_sound
+from timbretree.decoders.stretch import Samples as Samples
+from timbretree.decoders.stretch import Stretch
 from timbretree.reasons import REASONS as REASONS
 from timbretree.reasons import AudioError as AudioError
 
-Samples = NDArray[np.float32]
-
-BLOCK = 1 << 18
-"""Decoded values (frames times channels) held at a time: 1 MiB of float32."""
+NOTHING = np.zeros(0, np.float32)
 LOUDEST = 1e4
 """A sample beyond this (80 dB over full scale) is damage, not sound."""
 SILENCE = 1e-4
@@ -72,13 +70,14 @@ class Recording:
         self.path, self.rate, self.limits = Path(path), rate, limits
         self.reason: str | None = None
         """Why the recording is only partly used, or None."""
-        self._file = _open(self.path, limits)
-        self._frames = 0
-
-    @property
-    def seconds(self) -> float:
+        self.seconds = 0.0
         """How much was decoded up to now."""
-        return self._frames / int(self._file.samplerate)
+        self._decoder = open_sound(self.path)
+        try:
+            self._check_limits(self._decoder.rate, self._decoder.channels)
+        except AudioError:
+            self._decoder.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -89,43 +88,50 @@ class Recording:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._decoder.close()
 
     def __iter__(self) -> Iterator[Samples]:
-        resampler = soxr.ResampleStream(self._file.samplerate, self.rate, 1, dtype="float32")
-        for block in self._decode():
-            mono = _mono(block)
+        resampler: soxr.ResampleStream | None = None
+        old = 0
+        for samples, rate in self._stretches():
+            mono = _mono(samples)
             mended = without_damage(mono)  # before resampling, which would spread it
             if mended is not mono:
                 self.reason = "not_finite"
+            if resampler is None or rate != old:  # some files change it on the way
+                if resampler is not None:
+                    yield resampler.resample_chunk(NOTHING, last=True)
+                resampler, old = soxr.ResampleStream(rate, self.rate, 1, dtype="float32"), rate
             yield resampler.resample_chunk(mended)
-        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-        self._conclude()
+        if resampler is not None:
+            yield resampler.resample_chunk(NOTHING, last=True)
+        if self.seconds < self.limits.min_seconds:
+            code = "too_short" if self.reason in (None, "not_finite") else self.reason
+            raise AudioError(code, f"{self.seconds:.3f} s were decoded")
 
-    def _decode(self) -> Iterator[Samples]:
-        size = BLOCK // self._file.channels
-        end = int(self.limits.max_seconds * self._file.samplerate)
-        while self._frames < end:
+    def _stretches(self) -> Iterator[Stretch]:
+        """What the decoder gives, within the limits."""
+        for samples, rate in self._decoder:
             try:
-                block = self._file.read(min(size, end - self._frames), "float32", always_2d=True)
-            except soundfile.LibsndfileError:
+                self._check_limits(rate, samples.shape[1])
+            except AudioError:  # changed on the way
                 self.reason = "corrupt"
                 return
-            if not len(block):
+            left = round((self.limits.max_seconds - self.seconds) * rate)
+            if left < len(samples):
+                self.reason = "too_long"
+                samples = samples[:left]
+            self.seconds += len(samples) / rate
+            yield Stretch(samples, rate)
+            if self.reason == "too_long":
                 return
-            self._frames += len(block)
-            yield block
-        if len(self._file.read(1)):
-            self.reason = "too_long"
+        self.reason = self.reason or self._decoder.reason
 
-    def _conclude(self) -> None:
-        if self.seconds < self.limits.min_seconds:
-            code = "corrupt" if self.reason == "corrupt" else "too_short"
-            raise AudioError(code, f"{self.seconds:.3f} s were decoded")
-        # the length of an mp3 without an index is an estimate, so allow it a second and 2 %
-        declared = self._file.frames / self._file.samplerate
-        if self.reason is None and self.seconds < 0.98 * declared - 1.0:
-            self.reason = "truncated"
+    def _check_limits(self, rate: int, channels: int) -> None:
+        if not self.limits.min_rate <= rate <= self.limits.max_rate:
+            raise AudioError("bad_rate", f"{rate} Hz")
+        if channels > self.limits.max_channels:
+            raise AudioError("too_many_channels", f"{channels}")
 
 
 def load(path: str | Path, *, rate: int, limits: Limits = Limits()) -> Clip:
@@ -137,7 +143,7 @@ def load(path: str | Path, *, rate: int, limits: Limits = Limits()) -> Clip:
 def without_damage(samples: Samples) -> Samples:
     """The same samples (T,), or where some are no numbers or beyond ``LOUDEST``, a copy with
     silence in their place."""
-    if np.abs(samples).max(initial=0.0) <= LOUDEST:  # false for nan, too
+    if not len(samples) or max(samples.max(), -samples.min()) <= LOUDEST:  # false for nan, too
         return samples
     return np.where(np.abs(samples) <= LOUDEST, samples, np.float32(0.0))
 
@@ -157,54 +163,32 @@ def windows(blocks: Iterator[Samples], size: int, step: int | None = None) -> It
     before it; a recording shorter than ``size`` is one short window.
     """
     step = step or size
-    held, start = np.zeros(0, np.float32), 0  # from where the next window begins
-    past, covered = np.zeros(0, np.float32), 0
+    held, waiting, start = NOTHING, [NOTHING], 0  # from where the next window begins
+    past, covered = NOTHING, 0
     for block in blocks:
-        held = np.concatenate([held, block])
+        waiting.append(block)
+        if sum(map(len, waiting)) < size:
+            continue  # blocks are small: join them once a window, not once a block
+        held = np.concatenate(waiting)
         while len(held) >= size:
             yield Window(start, held[:size])
             covered = start + size
             past, held = held[:step], held[step:]
             start += step
+        waiting = [held]
+    held = np.concatenate(waiting)
     if start + len(held) > covered:
         tail = np.concatenate([past, held])[-size:]
         yield Window(start + len(held) - len(tail), tail)
 
 
-def _open(path: Path, limits: Limits) -> soundfile.SoundFile:
-    try:
-        if path.is_dir():
-            raise AudioError("is_folder")
-        if path.stat().st_size == 0:
-            raise AudioError("empty")
-        with path.open("rb"):  # libsndfile does not tell "may not" from "is none"
-            pass
-        file = soundfile.SoundFile(path)
-    except PermissionError:
-        raise AudioError("unreadable") from None
-    except OSError:  # also of names that are too long, and of links that go round in a circle
-        raise AudioError("missing") from None
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw
-        # libsndfile's own words mislead: it says of garbage named .mp3 that there is no such file
-        raise AudioError("not_audio") from error
-    try:
-        _check_limits(file, limits)
-    except AudioError:
-        file.close()
-        raise
-    return file
-
-
-def _check_limits(file: soundfile.SoundFile, limits: Limits) -> None:
-    if not limits.min_rate <= file.samplerate <= limits.max_rate:
-        raise AudioError("bad_rate", f"{file.samplerate} Hz")
-    if file.channels > limits.max_channels:
-        raise AudioError("too_many_channels", f"{file.channels}")
-
-
-def _mono(block: Samples) -> Samples:
+def _mono(samples: Samples) -> Samples:
     """The mean of the channels; summed by column, which is twenty times quicker than a mean."""
-    mono = block[:, 0].copy()
-    for channel in range(1, block.shape[1]):
-        mono += block[:, channel]
-    return mono / np.float32(block.shape[1])
+    channels = samples.shape[1]
+    if channels == 1:
+        return samples[:, 0].copy()
+    mono = samples[:, 0] + samples[:, 1]
+    for channel in range(2, channels):
+        mono += samples[:, channel]
+    mono /= np.float32(channels)
+    return mono
