@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from timbretree.cli.data import fetch
+from timbretree.cli.health import doctor
 from timbretree.cli.rendering import render
 from timbretree.cli.research import evaluate, methods, reproduce
 from timbretree.cli.sharing import pull, push
 from timbretree.cli.tagging import info, tag
 from timbretree.cli.training import export, train
 
-VERBS = (tag, info, fetch, train, export, evaluate, reproduce, methods, render, push, pull)
+VERBS = (tag, info, fetch, train, export, evaluate, reproduce, methods, render, push, pull, doctor)
 SHORT = {
     "info": "Say what a model file says of itself.",
     "fetch": "Download OpenMIC-2018 or AudioSet weights.",
@@ -23,6 +24,7 @@ SHORT = {
     "render": "Render a data set of music whose whole truth is known.",
     "push": "Put a model file on the Hugging Face Hub.",
     "pull": "Fetch a model file from the Hugging Face Hub.",
+    "doctor": "Say what is installed and whether it works.",
     "methods": "List the methods: the rows of Table 1, and ours.",
 }
 """What the list of verbs says of those whose first sentence it would cut off."""
