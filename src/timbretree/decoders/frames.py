@@ -100,6 +100,17 @@ def is_unbroken(source: Source, start: int) -> bool:
     return place == source.size
 
 
+def ends_within_mpeg(source: Source) -> bool:
+    """Whether the last frame of MPEG audio is longer than the file."""
+    place = next_mpeg(source, max(0, source.size - HEAD))
+    while place is not None and place < source.size:
+        frame = mpeg_frame(source.read_at(place, 4))
+        if frame is None:
+            return False
+        place += frame.length
+    return place is not None and place > source.size
+
+
 class MpegIndex(NamedTuple):
     """What the head of an MP3 says of it: its number of ``frames``, and where it ends."""
 
@@ -122,19 +133,31 @@ def mpeg_index(source: Source, start: int) -> MpegIndex:
     return MpegIndex(count, place + size if size else None)
 
 
-def next_ogg(source: Source, start: int) -> int | None:
-    """Where after ``start`` another Ogg stream begins: pages that say they are the first, behind
-    one that does not."""
-    inside = False
+def next_ogg(source: Source, start: int) -> tuple[int, bool] | None:
+    """Where after ``start`` another Ogg stream begins, with pages that say they are the first; and
+    whether the page before them says it is the last."""
+    inside = ended = False
     for place, content in _pieces(source, start):
         found = content.find(b"OggS\x00")
         while 0 <= found < len(content) - 5:
-            first = bool(content[found + 5] & 2)
-            if first and inside:
-                return place + found
-            inside = inside or not first
+            flags = content[found + 5]
+            if flags & 2 and inside:
+                return place + found, ended
+            inside, ended = inside or not flags & 2, bool(flags & 4)
             found = content.find(b"OggS\x00", found + 1)
     return None
+
+
+def ends_with_another(source: Source, start: int) -> bool:
+    """Whether an Ogg file's last page is of none of the streams that begin at ``start``."""
+    begun, place, head = set(), 0, source.read_at(start, HEAD)
+    while head.startswith(b"OggS", place) and len(head) > place + 27 and head[place + 5] & 2:
+        begun.add(head[place + 14 : place + 18])
+        laces = head[place + 27 :][: head[place + 26]]
+        place += 27 + len(laces) + sum(laces)
+    tail = source.read_at(max(start, source.size - 2 * HEAD), 2 * HEAD)
+    last = tail.rfind(b"OggS\x00")
+    return last >= 0 and tail[last + 14 : last + 18] not in begun
 
 
 def next_marker(source: Source, start: int, marker: bytes) -> int | None:

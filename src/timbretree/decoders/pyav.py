@@ -18,6 +18,11 @@ from timbretree.reasons import AudioError
 
 LOCKED = ("drms", "enca")
 """How MP4 calls sound that is copy protected."""
+PROMISING = {"mov", "matroska", "wv", "tta", "ape", "tak", "flac", "caf", "mpc8", "dsf", "wav"}
+PROMISING |= {"ogg", "avi"}
+"""Containers that know how long they last. Of others FFmpeg guesses."""
+MOST_ERRORS = 1000
+"""How often reading goes on after a mistake in the container."""
 
 
 class ByPyav:
@@ -31,7 +36,7 @@ class ByPyav:
         self._av = av
         self.source, self.kind = source, kind
         self.reason: str | None = None
-        self._seconds = 0.0
+        self._seconds, self._torn = 0.0, False
         if locked(source, kind):
             raise AudioError("locked")
         try:
@@ -69,8 +74,11 @@ class ByPyav:
             fifo.write(frame)
             yield from self._emptied(fifo, BLOCK // 2)
         yield from self._emptied(fifo, 1)
-        if self.reason is None and self._is_short():
-            self.reason = "truncated"
+        if self._torn or ends.is_cut(self.source, self.kind):
+            self.reason = self.reason or "truncated"
+        elif self._is_short():
+            whole = self.kind.name in ends.CONTAINERS
+            self.reason = self.reason or ("corrupt" if whole else "truncated")
 
     def _first_sound(self) -> Any:
         """The first track of sound that can be decoded; the others are not even read."""
@@ -85,25 +93,31 @@ class ByPyav:
         found.codec_context.thread_count = 1
         for stream in self._container.streams:
             if stream.index != found.index and hasattr(stream, "discard"):
-                stream.discard = "all"
+                stream.discard = type(stream.discard).all
         return found
 
     def _frames(self) -> Iterator[Any]:
         """Frames as FFmpeg decodes them; what it can't decode is left out."""
-        packets = self._container.demux(self._stream)
-        while True:
+        for packet in self._packets():
+            if packet.is_corrupt:
+                self._torn = True
             try:
-                packet = next(packets)
                 frames = packet.decode()
-            except StopIteration:
-                return
-            except self._av.InvalidDataError:
-                self.reason = "corrupt"
             except self._av.FFmpegError:
-                self.reason = "corrupt"
-                return
+                self._torn = True
+                continue
+            if frames and self._torn and not packet.is_corrupt:  # it goes on behind the damage
+                self.reason, self._torn = "corrupt", False
+            yield from frames
+
+    def _packets(self) -> Iterator[Any]:
+        for _ in range(MOST_ERRORS):
+            try:
+                yield from self._container.demux(self._stream)
+            except self._av.FFmpegError:
+                self._torn = True
             else:
-                yield from frames
+                return
 
     def _emptied(self, fifo: Any, least: int) -> Iterator[Stretch]:
         """What a queue of frames holds, once that is at least so much."""
@@ -115,16 +129,16 @@ class ByPyav:
             yield Stretch(_as_float(samples), frame.sample_rate)
 
     def _is_short(self) -> bool:
-        """Whether the file breaks off, by what its container says or promises."""
-        if ends.is_cut(self.source, self.kind):
-            return True
+        """Whether there is less sound than the container promises, where that is no guess."""
+        if self.kind.demuxer not in PROMISING:
+            return False
         if self._stream.duration is not None and self._stream.time_base is not None:
             promised = float(self._stream.duration * self._stream.time_base)
         elif len(self._container.streams) == 1 and self._container.duration is not None:
             promised = self._container.duration / self._av.time_base
         else:
             return False
-        return self._seconds < 0.98 * promised - 1.0
+        return self._seconds < 0.99 * promised - 0.25
 
 
 def _open_nothing(*_: object, **__: object) -> NoReturn:
@@ -134,7 +148,8 @@ def _open_nothing(*_: object, **__: object) -> NoReturn:
 def _as_float(samples: NDArray[Any]) -> Samples:
     """Any of FFmpeg's sample types as float32, full scale 1."""
     if samples.dtype.kind == "f":
-        return samples.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # infinite is what it is then
+            return samples.astype(np.float32, copy=False)
     if samples.dtype.kind == "u":
         return _as_float(samples.view(np.int8) ^ np.int8(-128))
     scaled: Samples = samples.astype(np.float32)

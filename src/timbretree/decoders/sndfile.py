@@ -73,7 +73,7 @@ class ByLibsndfile:
                 self.reason = self.reason or "corrupt"
             else:
                 yield from self._link()
-        if self.reason is None and self.kind is not None and ends.is_cut(self.source, self.kind):
+        if self.kind is not None and self.reason is None and self._is_cut(self.kind):
             self.reason = "truncated"
 
     def _link(self) -> Iterator[Stretch]:
@@ -99,6 +99,11 @@ class ByLibsndfile:
         elif GAP * rate < left < ENDLESS // 2:
             self.reason = self.reason or self._why_short()
 
+    def _is_cut(self, kind: Kind) -> bool:
+        if kind is MP3 and frames.mpeg_index(self.source, self._view.start).frames is None:
+            return frames.ends_within_mpeg(self.source)
+        return ends.is_cut(self.source, kind)
+
     def _why_short(self) -> str | None:
         """Why less was decoded than the header says."""
         if self.kind is OGG:
@@ -117,7 +122,8 @@ class ByLibsndfile:
         if self._view.reached >= self.source.size:
             if self._broken and self.kind is FLAC:
                 self.reason = "truncated"
-            return None
+            if not (self.kind is OGG and frames.ends_with_another(self.source, self._view.start)):
+                return None
         searches = {MP3: self._next_mp3, OGG: self._next_ogg, FLAC: self._next_flac}
         search = searches.get(self.kind) if self.kind else None
         view = None if search is None else search()
@@ -133,9 +139,13 @@ class ByLibsndfile:
         return None if place is None else View(self.source, place)
 
     def _next_ogg(self) -> View | None:
-        start = max(self._view.start, self._view.reached - 2 * HEAD)
-        place = frames.next_ogg(self.source, start)
-        return None if place is None else View(self.source, place)
+        found = frames.next_ogg(self.source, self._view.start)
+        if found is None:
+            return None
+        place, ended = found
+        if not ended:
+            self.reason = "corrupt"
+        return View(self.source, place)
 
     def _next_flac(self) -> View | None:
         """Another file behind the first; or the next good frame, behind the head it needs."""
