@@ -26,7 +26,7 @@ FLOORS = {
     },
     "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},
     "network": {"frontend", "backbones", "heads", "model"},
-    "product": {"hub", "doctor", "onnxbytes", "modelfile", "tags", "tagger", "writers"},
+    "product": {"batch", "hub", "doctor", "onnxbytes", "modelfile", "tags", "tagger", "writers"},
     "learning": {
         *("rowfile", "decoding", "data", "material", "fetch"),
         *("losses", "methods", "train", "resume", "checkpoint", "evaluate", "session", "export"),
