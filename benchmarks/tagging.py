@@ -1,0 +1,241 @@
+"""How fast tagging is, and how much memory it takes, beside others: whole processes, in turn.
+
+    python benchmarks/tagging.py [--work build/benchmarks] [--runs 3] [--without-panns]
+
+Run it in an environment with timbretree and nothing else to do. It makes its own music
+(``music.py``), and an environment of its own for panns_inference, which it installs from PyPI. Each
+contender is a command in ``contenders/`` or ``timbretree`` itself, one thread each. Measured of
+each process and its children: CPU time, wall time, and the peak memory of the largest of them. The
+figures are medians of all runs; ratios are medians of the ratios within each run. Writes
+tagging.json, and the tables into docs/speed.md.
+
+panns_inference is slow and holds a whole file at once, so of the songs it hears one and three; from
+the difference follow twenty songs and the memory for an hour.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import music
+import speed_page
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+CONTENDERS = HERE / "contenders"
+TAG = [str(Path(sys.executable).with_name("timbretree")), "tag"]
+FLOOR = [sys.executable, str(CONTENDERS / "floor.py")]
+PLAIN = [sys.executable, str(CONTENDERS / "plain.py")]
+PLAIN += [str(ROOT / "src" / "timbretree" / "models" / "shipped.onnx")]
+PANNS = "panns_inference"
+SONGS, CLIPS = 20, 40
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process and its children took."""
+
+    cpu: float
+    """Seconds."""
+    wall: float
+    """Seconds."""
+    peak: float
+    """MB (of 2^20 bytes) of the largest process among them."""
+
+
+Costs = dict[str, list[Cost]]
+
+
+def run(command: list[str], work: Path) -> Cost:
+    """Run a command to its end; raises RuntimeError where it fails."""
+    environment = os.environ | {"PYTHONPYCACHEPREFIX": str(work / "pycache")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as an installed program has it
+    with (work / "errors.txt").open("w+b") as errors:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=errors, env=environment, cwd=work
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            told = errors.read().decode(errors="replace")[-2000:]
+            raise RuntimeError(
+                f"{' '.join(command[:6])} ... ended with {process.returncode}:\n{told}"
+            )
+    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
+
+
+def contend(contenders: dict[str, list[str]], runs: int, work: Path) -> Costs:
+    """Let each take its turn, again and again."""
+    costs: Costs = {name: [] for name in contenders}
+    for turn in range(runs):
+        for name, command in contenders.items():
+            costs[name].append(run(command, work))
+            found = costs[name][-1]
+            say(
+                f"run {turn + 1} of {runs}, {name}: {found.cpu:.2f} s CPU, "
+                f"{found.wall:.2f} s, {found.peak:.0f} MB"
+            )
+    return costs
+
+
+def install_panns(work: Path) -> list[str]:
+    """The command that runs panns_inference, installed where it is missing."""
+    home = work / "panns"
+    python = home / "bin" / "python"
+    if not (home / "ready").exists():
+        say("installing panns_inference")
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-r", CONTENDERS / "panns.txt"], check=True)
+        (home / "ready").touch()
+    return [str(python), str(CONTENDERS / "panns.py"), str(home / "random.pth")]
+
+
+def measure(work: Path, runs: int, *, panns: bool) -> dict[str, Costs]:
+    """All workloads."""
+    songs, clips = music.songs(work / "songs", SONGS), music.clips(work / "clips", CLIPS)
+    hour = music.long(work / "hour.mp3", songs)
+    ten_hours = music.long(work / "ten_hours.mp3", songs * 10)
+    other = install_panns(work) if panns else []
+    if other:
+        run([*other, str(clips[0])], work)  # makes its weights
+
+    def command(base: list[str], files: list[Path]) -> list[str]:
+        return [*base, *map(str, files)]
+
+    def all_on(files: list[Path]) -> dict[str, list[str]]:
+        bases = {"decode and resample": FLOOR, "plain pipeline": PLAIN, "timbretree": TAG}
+        return {name: command(base, files) for name, base in bases.items()}
+
+    found = {}
+    say("cold start")
+    cold = all_on(clips[:1]) | {"timbretree --help": [TAG[0], "--help"]}
+    cold |= {PANNS: command(other, clips[:1])} if other else {}
+    found["cold"] = contend(cold, max(runs, 5), work)
+    say("40 clips of 10 s")
+    short = all_on(clips) | ({PANNS: command(other, clips)} if other else {})
+    found["clips"] = contend(short, runs, work)
+    say("20 songs of 3 min")
+    many = all_on(songs)
+    many["timbretree --hop 1"] = command([*TAG, "--hop", "1"], songs)
+    many["timbretree --jobs 2"] = command([*TAG, "--jobs", "2"], songs)
+    found["songs"] = contend(many, runs, work)
+    if other:
+        say(f"{PANNS}: 1 and 3 songs")
+        few = {f"{number} songs": command(other, songs[:number]) for number in (1, 3)}
+        few["9 minutes"] = command(other, [music.long(work / "nine.mp3", songs[:3])])
+        found["panns"] = contend(few, 1, work)
+        found["songs"][PANNS] = [twenty(found["panns"])]
+    say("one hour")
+    found["hour"] = contend(all_on([hour]), runs, work)
+    say("ten hours")
+    found["ten hours"] = contend({"timbretree": command(TAG, [ten_hours])}, 1, work)
+    return found
+
+
+def twenty(few: Costs) -> Cost:
+    """What twenty songs would take, from one and three."""
+    one, three = few["1 songs"][0], few["3 songs"][0]
+    cpu = one.cpu + (SONGS - 1) * (three.cpu - one.cpu) / 2
+    wall = one.wall + (SONGS - 1) * (three.wall - one.wall) / 2
+    return Cost(cpu, wall, three.peak)
+
+
+def middle(costs: list[Cost]) -> dict[str, float]:
+    """Medians of all runs."""
+    rows = [asdict(cost) for cost in costs]
+    return {name: round(statistics.median(row[name] for row in rows), 2) for name in rows[0]}
+
+
+def ratio(costs: Costs, over: str, under: str, what: str = "cpu") -> float:
+    """The median of the ratios within each run; a contender that ran once counts for all."""
+    pairs = zip(*(_as_often(costs[name], costs) for name in (over, under)), strict=True)
+    ratios = [getattr(first, what) / getattr(second, what) for first, second in pairs]
+    return round(statistics.median(ratios), 2)
+
+
+def _as_often(found: list[Cost], costs: Costs) -> list[Cost]:
+    return found * (max(map(len, costs.values())) if len(found) == 1 else 1)
+
+
+def goals(found: dict[str, Costs]) -> list[dict[str, Any]]:
+    """What was asked for, what was measured, and whether it is enough."""
+    songs, ours = found["songs"], "timbretree"
+    peak = {name: max(each.peak for each in found[name][ours]) for name in ("hour", "ten hours")}
+    rows: list[tuple[str, str, float, float]] = [
+        ("20 songs, CPU beside decode and resample alone", "at most",
+         ratio(songs, ours, "decode and resample"), 1.7),
+        ("20 songs, wall time of one process beside --jobs 2", "at least",
+         ratio(songs, ours, "timbretree --jobs 2", "wall"), 1.8),
+        ("20 songs, --hop 1: CPU beside the default", "at most",
+         ratio(songs, "timbretree --hop 1", ours), 1.5),
+        ("one hour: peak memory, MB", "at most", round(peak["hour"], 1), 150),
+        ("ten hours: peak memory, MB", "at most", round(peak["ten hours"], 1), 160),
+        ("cold start of a 10 s clip, s", "at most", middle(found["cold"][ours])["wall"], 0.8),
+        ("--help, s", "at most", middle(found["cold"]["timbretree --help"])["wall"], 0.3),
+    ]  # fmt: skip
+    if PANNS in songs:
+        rows.append(("20 songs, CPU of panns_inference beside ours", "at least",
+                     ratio(songs, PANNS, ours), 25))  # fmt: skip
+    return [
+        {
+            "goal": what,
+            "measured": measured,
+            "asked": f"{bound} {limit:g}",
+            "reached": measured <= limit if bound == "at most" else measured >= limit,
+        }
+        for what, bound, measured, limit in rows
+    ]
+
+
+def machine() -> str:
+    """What it ran on, without its name."""
+    model = platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line for line in info.read_text("utf-8").splitlines() if "model name" in line]
+        model = names[0].split(":")[1].strip() if names else model
+    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}"
+
+
+def say(text: str) -> None:
+    """Talk to the person."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Read the arguments, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "benchmarks")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--without-panns", action="store_true")
+    asked = parser.parse_args()
+    work = asked.work.resolve()
+    found = measure(work, asked.runs, panns=not asked.without_panns)
+    figures = {
+        "machine": machine(),
+        "runs": asked.runs,
+        "goals": goals(found),
+        "costs": {
+            load: {name: middle(costs) for name, costs in each.items()}
+            for load, each in found.items()
+        },
+    }
+    (HERE / "tagging.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    speed_page.fill()
+    print(json.dumps(figures["goals"], indent=1))
+
+
+if __name__ == "__main__":
+    main()
