@@ -26,7 +26,10 @@ FLOORS = {
     },
     "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},
     "network": {"frontend", "backbones", "heads", "model"},
-    "product": {"batch", "hub", "doctor", "onnxbytes", "modelfile", "tags", "tagger", "writers"},
+    "product": {
+        *("onnxbytes", "modelfile", "tags", "tagger", "writers"),
+        *("batch", "web", "hub", "doctor"),
+    },
     "learning": {
         *("rowfile", "decoding", "data", "material", "fetch"),
         *("losses", "methods", "train", "resume", "checkpoint", "evaluate", "session", "export"),

@@ -9,13 +9,29 @@ from timbretree.cli.data import fetch
 from timbretree.cli.health import doctor
 from timbretree.cli.rendering import render
 from timbretree.cli.research import evaluate, methods, reproduce
+from timbretree.cli.serving import serve
 from timbretree.cli.sharing import pull, push
 from timbretree.cli.tagging import info, tag
 from timbretree.cli.training import export, train
 
-VERBS = (tag, info, fetch, train, export, evaluate, reproduce, methods, render, push, pull, doctor)
+VERBS = (
+    tag,
+    info,
+    serve,
+    fetch,
+    train,
+    export,
+    evaluate,
+    reproduce,
+    methods,
+    render,
+    push,
+    pull,
+    doctor,
+)
 SHORT = {
     "info": "Say what a model file says of itself.",
+    "serve": "Serve a page to look at recordings, and to search a library.",
     "fetch": "Download OpenMIC-2018 or AudioSet weights.",
     "train": "Train a network on a data set.",
     "export": "Make a model file of a checkpoint.",
