@@ -173,7 +173,8 @@ def test_a_checkpoint_and_its_model_file_get_the_same_figures(judged: Judged) ->
     one, other = found
     assert one.keys() == other.keys()
     for place, value in one.items():
-        same = pytest.approx(value, abs=1e-5) if isinstance(value, float) else value
+        # the model file hears through a mel in float32, the checkpoint in float64
+        same = pytest.approx(value, abs=5e-5) if isinstance(value, float) else value
         assert other[place] == same, place
     figures = {round(value, 4) for value in one.values() if isinstance(value, float)}
     assert len(figures) > 12  # the network does hear something

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbretree.cli.talk import refuse
+from timbretree.cli.talk import number, refuse
 
 if TYPE_CHECKING:
     from timbretree.material import Source
@@ -48,7 +48,9 @@ Start = Annotated[
 ]
 Backbone = Annotated[str, typer.Option(help="cnn14 (the paper's) or mn04.")]
 Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training clips.")]
-LearningRate = Annotated[float, typer.Option(min=0, max=1, help="The highest learning rate.")]
+LearningRate = Annotated[
+    float, typer.Option(min=0, max=1, callback=number, help="The highest learning rate.")
+]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one) or cpu.")]
 Precision = Annotated[str, typer.Option(help="no (float32), bf16 or fp16.")]
 

@@ -42,6 +42,13 @@ def write(path: Path, text: str) -> None:
     say(str(path))
 
 
+def number(value: float | None) -> float | None:
+    """Refuse nan as the value of an option: it is neither below nor above any limit."""
+    if value != value:
+        raise typer.BadParameter("nan is no number")
+    return value
+
+
 def need_training() -> None:
     """Refuse where torch is missing."""
     from importlib.util import find_spec

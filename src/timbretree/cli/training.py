@@ -23,7 +23,7 @@ from timbretree.cli.options import (
     make_source,
 )
 from timbretree.cli.progress import bar
-from timbretree.cli.talk import Force, need_training, refuse, say, say_failures
+from timbretree.cli.talk import Force, need_training, number, refuse, say, say_failures
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -46,11 +46,17 @@ Frozen = Annotated[
 Warmup = Annotated[int, typer.Option(min=0, help="Epochs of rising learning rate.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Clips a step, on all devices together.")]
 TrunkShare = Annotated[
-    float, typer.Option(min=0, max=1, help="The backbone's share of the learning rate.")
+    float,
+    typer.Option(min=0, max=1, callback=number, help="The backbone's share of the learning rate."),
 ]
 FineWeight = Annotated[
     float,
-    typer.Option(min=0, max=1, help="lambda of Eq. 2: what the tags count beside the groups."),
+    typer.Option(
+        min=0,
+        max=1,
+        callback=number,
+        help="lambda of Eq. 2: what the tags count beside the groups.",
+    ),
 ]
 Statistics = Annotated[
     bool, typer.Option("--frozen-statistics", help="Keep BatchNorm's statistics.")
