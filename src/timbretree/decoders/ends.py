@@ -138,6 +138,10 @@ def _asf(source: Source) -> bool:
     return bool(not flags & 1 and size > source.size)
 
 
+def _transport_stream(source: Source) -> bool:
+    return source.size % 188 > 0
+
+
 def _ogg(source: Source) -> bool:
     """Each page says how long it is, and the last one of a stream that it is the last."""
     start = max(0, source.size - 2 * HEAD)
@@ -161,5 +165,6 @@ CONTAINERS: dict[str, Callable[[Source], bool]] = {
     "matroska": _matroska,
     "asf": _asf,
     "ogg": _ogg,
+    "mpeg transport stream": _transport_stream,
 }
 """How a kind of file tells its length."""

@@ -4,8 +4,10 @@ FFmpeg can also open playlists that name other files and addresses. It is told w
 it reads, gets bytes and no name, and may open nothing else.
 """
 
+import io
+import math
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,8 @@ LOCKED = ("drms", "enca")
 PROMISING = {"mov", "matroska", "wv", "tta", "ape", "tak", "flac", "caf", "mpc8", "dsf", "wav"}
 PROMISING |= {"ogg", "avi"}
 """Containers that know how long they last. Of others FFmpeg guesses."""
+CLOCKED = {"asf", "flv", "matroska"}
+"""Containers that tell of each packet when it is to be heard."""
 MOST_ERRORS = 1000
 """How often reading goes on after a mistake in the container."""
 
@@ -37,6 +41,7 @@ class ByPyav:
         self.source, self.kind = source, kind
         self.reason: str | None = None
         self._seconds, self._torn = 0.0, False
+        self._clock = math.inf, -math.inf
         if locked(source, kind):
             raise AudioError("locked")
         try:
@@ -74,9 +79,11 @@ class ByPyav:
             fifo.write(frame)
             yield from self._emptied(fifo, BLOCK // 2)
         yield from self._emptied(fifo, 1)
-        if self._torn or ends.is_cut(self.source, self.kind):
+        if self.source.failed:
+            self.reason = "corrupt"
+        elif self._torn or ends.is_cut(self.source, self.kind):
             self.reason = self.reason or "truncated"
-        elif self._is_short():
+        elif self._seconds < 0.995 * self._promised() - 0.1:
             whole = self.kind.name in ends.CONTAINERS
             self.reason = self.reason or ("corrupt" if whole else "truncated")
 
@@ -99,8 +106,10 @@ class ByPyav:
     def _frames(self) -> Iterator[Any]:
         """Frames as FFmpeg decodes them; what it can't decode is left out."""
         for packet in self._packets():
-            if packet.is_corrupt:
-                self._torn = True
+            self._torn = self._torn or packet.is_corrupt
+            if packet.pts is not None and packet.time_base is not None:
+                now = float(packet.pts * packet.time_base)
+                self._clock = min(self._clock[0], now), max(self._clock[1], now)
             try:
                 frames = packet.decode()
             except self._av.FFmpegError:
@@ -128,21 +137,20 @@ class ByPyav:
             samples = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
             yield Stretch(_as_float(samples), frame.sample_rate)
 
-    def _is_short(self) -> bool:
-        """Whether there is less sound than the container promises, where that is no guess."""
-        if self.kind.demuxer not in PROMISING:
-            return False
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            promised = float(self._stream.duration * self._stream.time_base)
-        elif len(self._container.streams) == 1 and self._container.duration is not None:
-            promised = self._container.duration / self._av.time_base
-        else:
-            return False
-        return self._seconds < 0.99 * promised - 0.25
+    def _promised(self) -> float:
+        """How many seconds of sound the container promises, where that is no guess; or 0."""
+        stream, container = self._stream, self._container
+        if self.kind.demuxer in PROMISING and stream.time_base is not None:
+            if stream.duration is not None:
+                return float(stream.duration * stream.time_base)
+            if len(container.streams) == 1 and container.duration is not None:
+                return float(container.duration / self._av.time_base)
+        return self._clock[1] - self._clock[0] if self.kind.demuxer in CLOCKED else 0.0
 
 
-def _open_nothing(*_: object, **__: object) -> NoReturn:
-    raise PermissionError("a sound file may not open other files")
+def _open_nothing(*_: object) -> io.BytesIO:
+    """What a file gets that wants to open another."""
+    return io.BytesIO()
 
 
 def _as_float(samples: NDArray[Any]) -> Samples:

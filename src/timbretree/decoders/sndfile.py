@@ -15,7 +15,7 @@ from timbretree.decoders.kinds import FLAC, MP3, OGG, Kind
 from timbretree.decoders.source import HEAD, Source, View
 from timbretree.decoders.stretch import BLOCK, Samples, Stretch
 
-GAP = 0.05
+GAP = 0.03
 """Seconds that may be missing at the end of a stream before it is said."""
 
 
@@ -73,7 +73,9 @@ class ByLibsndfile:
                 self.reason = self.reason or "corrupt"
             else:
                 yield from self._link()
-        if self.kind is not None and self.reason is None and self._is_cut(self.kind):
+        if self.source.failed:
+            self.reason = "corrupt"
+        elif self.kind is not None and self.reason is None and self._is_cut(self.kind):
             self.reason = "truncated"
 
     def _link(self) -> Iterator[Stretch]:

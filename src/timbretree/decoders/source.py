@@ -32,12 +32,14 @@ class Source:
             raise AudioError("unreadable", str(error.strerror)) from None
         self._file = io.BufferedReader(io.FileIO(descriptor), HEAD)
         found = os.fstat(descriptor)
-        self.size = found.st_size
+        self.size, self.failed = found.st_size, False
         try:  # the name may be another's since we asked
             _refuse_what_is_no_file(found.st_mode)
             if not self.size:
                 raise AudioError("empty")
             self.head = self.read_at(0, HEAD)
+            if self.failed:
+                raise AudioError("unreadable")
         except AudioError:
             self.close()
             raise
@@ -52,6 +54,7 @@ class Source:
             self._file.seek(max(0, start))
             return self._file.read(size)
         except OSError:
+            self.failed = True
             return b""
 
     def read_into(self, start: int, buffer: memoryview) -> int:
@@ -60,6 +63,7 @@ class Source:
             self._file.seek(start)
             return self._file.readinto(buffer)
         except OSError:
+            self.failed = True
             return 0
 
 
