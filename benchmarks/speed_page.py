@@ -2,7 +2,7 @@
 
     python benchmarks/speed_page.py
 
-Reads tagging.json, stages.json and precision.json beside it, those that are there.
+Reads tagging.json, stages.json, mel.json and precision.json beside it, those that are there.
 """
 
 import json
@@ -77,6 +77,13 @@ def stages(found: Found) -> str:
     return table(head, rows)
 
 
+def mels(found: Found) -> str:
+    """What each step brought to the mel."""
+    first = next(iter(found.values()))
+    rows = [[name, f"{ms:.1f}", f"{ms / first:.2f}"] for name, ms in found.items()]
+    return table(["mel of 10 s", "CPU ms", "beside the first"], rows)
+
+
 def plain(found: Found) -> str:
     """Figures with their names."""
     return table(["", "measured"], [[name, f"{value:g}"] for name, value in found.items()])
@@ -86,6 +93,7 @@ FILLS: dict[str, tuple[str, Callable[[Found], str]]] = {
     "goals": ("tagging", goals),
     "costs": ("tagging", costs),
     "stages": ("stages", stages),
+    "mel": ("mel", mels),
     "precision": ("precision", plain),
 }
 """Of each pair of marks on the page: the results it shows, and how."""
