@@ -27,7 +27,7 @@ FLOORS = {
     "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},
     "network": {"frontend", "backbones", "heads", "model"},
     "product": {
-        *("onnxbytes", "modelfile", "tags", "tagger", "writers"),
+        *("onnxbytes", "modelfile", "tags", "spans", "tagger", "writers", "inscribe"),
         *("batch", "web", "hub", "doctor"),
     },
     "learning": {

@@ -123,6 +123,7 @@ class Tagger:
         status = "ok" if reason is None else "partial"
         if reason is None and not any(window.tags.any() for window in heard):
             reason = "silent"
+        bands = Calibrated.of(self.info)
         tags = self._tag_scores(heard)
         groups = self._group_scores(heard, tags)
         notes = [*disagreements(self.taxonomy, tags, groups)]
@@ -143,6 +144,8 @@ class Tagger:
             groups=groups,
             windows=tuple(heard),
             notes=tuple(notes),
+            tag_bands=bands.tag_bands,
+            group_bands=None if self.regrouped else bands.group_bands,
         )
 
     def _tag_scores(self, heard: list[WindowScores]) -> tuple[TagScore, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from timbretree.bands import Bands
 from timbretree.taxonomy import Taxonomy
 
 Array = NDArray[np.float32]
@@ -37,7 +38,7 @@ class GroupScore:
     """Whether it may play, but the evidence is thin. Neither this nor present: it is absent."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class WindowScores:
     """What was heard between two moments, in seconds."""
 
@@ -72,6 +73,15 @@ class Tags:
     windows: tuple[WindowScores, ...] = ()
     notes: tuple[str, ...] = ()
     """Where a family and its instruments disagree, and what else a reader must know."""
+    tag_bands: Bands | None = None
+    """From which probability on the model answers present, and unsure, for each tag; None where
+    nobody knows. With them each window has answers, too: see ``timbretree.spans``."""
+    group_bands: Bands | None = None
+    """The same for groups; None, too, where the model did not learn these groups."""
+    embedding: Array | None = None
+    """(D,): what the network makes of the recording before it names anything, the mean over its
+    windows; recordings that sound alike have similar ones. None where nothing but silence was
+    heard, and of model files that do not tell."""
 
     @property
     def present(self) -> list[str]:
