@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from timbretree.bands import Bands
 from timbretree.calibration import UNCALIBRATED, Calibration
 from timbretree.modelfile import SHIPPED, read_info
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores, disagreements
 from timbretree.taxonomy import Taxonomy
-from timbretree.writers import WRITERS, card
+from timbretree.writers import WRITERS, as_json, card
 from timbretree.writers.columns import COLUMNS, clip, pad, width, wrap
 from timbretree.writers.outline import binned, ticks
 from timbretree.writers.words import NO_LOOK, clock, headline, shown, why
@@ -429,7 +430,7 @@ def test_json_is_one_line_with_the_promised_keys(kind: str, explain: bool) -> No
     written = WRITERS["json"].write(tags, explain)
     assert len(written.splitlines()) == 1
     data = json.loads(written)
-    assert list(data) == KEYS
+    assert list(data) == KEYS + ["record"] * explain
     assert data["file"] == tags.file
     assert [list(row) for row in data["tags"]] == [
         ["tag", "probability", "present", "unsure"]
@@ -456,7 +457,98 @@ def test_json_round_trip(trio: Tags) -> None:
     )
     assert data["windows"][2]["end"] == 28.4
     assert data["windows"][0]["attention"]["keyboard"]["organ"] == 0.7
+    assert data["record"]["tree"] == trio.taxonomy.to_dict()
     assert data["notes"] == list(trio.notes)
+
+
+def same(left: Tags, right: Tags) -> bool:
+    """Whether all is equal, to the last bit."""
+    plain_fields = [each.name for each in fields(Tags) if each.name not in ("windows", "embedding")]
+    return (
+        all(getattr(left, name) == getattr(right, name) for name in plain_fields)
+        and same_array(left.embedding, right.embedding)
+        and len(left.windows) == len(right.windows)
+        and all(map(same_window, left.windows, right.windows))
+    )
+
+
+def same_window(left: WindowScores, right: WindowScores) -> bool:
+    return (left.start, left.end) == (right.start, right.end) and all(
+        same_array(getattr(left, name), getattr(right, name))
+        for name in ("tags", "groups", "attention")
+    )
+
+
+def same_array(left: np.ndarray | None, right: np.ndarray | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return (left.dtype, left.shape, left.tobytes()) == (right.dtype, right.shape, right.tobytes())
+
+
+def in_full(tags: Tags) -> Tags:
+    """Tags with the numbers of a real model: float32 in all their digits, bands, an embedding."""
+    numbers = np.random.default_rng(0)
+    tree = tags.taxonomy
+
+    def odd(score: TagScore | GroupScore) -> TagScore | GroupScore:
+        return replace(score, probability=float(numbers.random(dtype=np.float32)))
+
+    windows = tuple(
+        replace(
+            each,
+            start=each.start / 3,
+            tags=numbers.random(len(tree.tags), np.float32) ** 9,
+            groups=numbers.random(len(tree.groups), np.float32),
+        )
+        for each in tags.windows
+    )
+    groups = tuple(
+        replace(each, attention={tag: float(np.float32(w)) for tag, w in each.attention.items()})
+        for each in map(odd, tags.groups)
+    )
+    bands = (Bands((0.7, 1 / 3), (0.1, 0.2)), Bands((2 / 3,), (0.5,)))
+    return replace(
+        tags,
+        tags=tuple(map(odd, tags.tags)),
+        groups=groups,
+        windows=windows,
+        seconds=tags.seconds / 7,
+        embedding=numbers.normal(size=960).astype(np.float32),
+        tag_bands=bands[0],
+        group_bands=bands[1],
+    )
+
+
+@every
+def test_json_with_explain_is_read_back_to_the_last_bit(kind: str) -> None:
+    tags = in_full(KINDS[kind])
+    line = as_json.write(tags, True)
+    assert same(as_json.read(line), tags)
+    assert as_json.write(as_json.read(line), True) == line
+    assert line == "".join(as_json.pieces(tags, True))
+
+
+def test_json_without_explain_is_read_as_far_as_it_goes(trio: Tags) -> None:
+    tags = KINDS["deep"]
+    found = as_json.read(as_json.write(tags, False))
+    assert (found.file, found.present, found.taxonomy) == (tags.file, tags.present, tags.taxonomy)
+    assert found.windows[2].attention is None
+    assert [each.end for each in found.windows] == [10, 20, 30]
+    with pytest.raises(ValueError, match=r"without --explain, and no built-in taxonomy .* 'duo'"):
+        as_json.read(as_json.write(trio, False))
+
+
+@pytest.mark.parametrize("line", ["", "[]", "3", "{}", "null", '{"record": 3}', '{"file": "a"}'])
+def test_json_of_others_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="this is no line that timbretree wrote as json"):
+        as_json.read(line)
+
+
+def test_json_of_ten_hours_takes_little_room() -> None:
+    tags = in_full(KINDS["no look"])
+    window = replace(tags.windows[0], attention=np.eye(20, 7, dtype=np.float32))
+    tags = replace(tags, windows=(window,) * 1440)  # of an hour
+    assert len(as_json.write(tags, True)) < 1_500_000
 
 
 def test_json_says_what_is_unsure(doubt: Tags) -> None:
