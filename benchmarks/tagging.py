@@ -36,6 +36,7 @@ FLOOR = [sys.executable, str(CONTENDERS / "floor.py")]
 PLAIN = [sys.executable, str(CONTENDERS / "plain.py")]
 PLAIN += [str(ROOT / "src" / "timbretree" / "models" / "shipped.onnx")]
 PANNS = "panns_inference"
+ONE, TWO, DENSE = "timbretree --jobs 1", "timbretree --jobs 2", "timbretree --jobs 1 --hop 1"
 SONGS, CLIPS = 20, 40
 
 
@@ -115,7 +116,8 @@ def measure(work: Path, runs: int, *, panns: bool) -> dict[str, Costs]:
         return [*base, *map(str, files)]
 
     def all_on(files: list[Path]) -> dict[str, list[str]]:
-        bases = {"decode and resample": FLOOR, "plain pipeline": PLAIN, "timbretree": TAG}
+        bases = {"decode and resample": FLOOR, "plain pipeline": PLAIN}
+        bases |= {"timbretree": TAG} if len(files) == 1 else {ONE: [*TAG, "--jobs", "1"]}
         return {name: command(base, files) for name, base in bases.items()}
 
     found = {}
@@ -128,8 +130,8 @@ def measure(work: Path, runs: int, *, panns: bool) -> dict[str, Costs]:
     found["clips"] = contend(short, runs, work)
     say("20 songs of 3 min")
     many = all_on(songs)
-    many["timbretree --hop 1"] = command([*TAG, "--hop", "1"], songs)
-    many["timbretree --jobs 2"] = command([*TAG, "--jobs", "2"], songs)
+    many[DENSE] = command([*TAG, "--jobs", "1", "--hop", "1"], songs)
+    many[TWO] = command([*TAG, "--jobs", "2"], songs)
     found["songs"] = contend(many, runs, work)
     if other:
         say(f"{PANNS}: 1 and 3 songs")
@@ -175,11 +177,11 @@ def goals(found: dict[str, Costs]) -> list[dict[str, Any]]:
     peak = {name: max(each.peak for each in found[name][ours]) for name in ("hour", "ten hours")}
     rows: list[tuple[str, str, float, float]] = [
         ("20 songs, CPU beside decode and resample alone", "at most",
-         ratio(songs, ours, "decode and resample"), 1.7),
-        ("20 songs, wall time of one process beside --jobs 2", "at least",
-         ratio(songs, ours, "timbretree --jobs 2", "wall"), 1.8),
+         ratio(songs, ONE, "decode and resample"), 1.7),
+        ("20 songs, wall time of one worker beside that of two", "at least",
+         ratio(songs, ONE, TWO, "wall"), 1.8),
         ("20 songs, --hop 1: CPU beside the default", "at most",
-         ratio(songs, "timbretree --hop 1", ours), 1.5),
+         ratio(songs, DENSE, ONE), 1.5),
         ("one hour: peak memory, MB", "at most", round(peak["hour"], 1), 150),
         ("ten hours: peak memory, MB", "at most", round(peak["ten hours"], 1), 160),
         ("cold start of a 10 s clip, s", "at most", middle(found["cold"][ours])["wall"], 0.8),
@@ -187,7 +189,7 @@ def goals(found: dict[str, Costs]) -> list[dict[str, Any]]:
     ]  # fmt: skip
     if PANNS in songs:
         rows.append(("20 songs, CPU of panns_inference beside ours", "at least",
-                     ratio(songs, PANNS, ours), 25))  # fmt: skip
+                     ratio(songs, PANNS, ONE), 25))  # fmt: skip
     return [
         {
             "goal": what,
