@@ -28,7 +28,7 @@ FLOORS = {
     "network": {"frontend", "backbones", "heads", "model"},
     "product": {
         *("onnxbytes", "modelfile", "tags", "spans", "tagger", "writers", "inscribe"),
-        *("batch", "web", "hub", "doctor"),
+        *("batch", "library", "web", "hub", "doctor"),
     },
     "learning": {
         *("rowfile", "decoding", "data", "material", "fetch"),
