@@ -1,3 +1,5 @@
-"""What was heard, written into the files themselves; and what they say already."""
+"""Tags inside sound files: what their owners say there, and what was heard, written there."""
 
-from timbretree.inscribe.containers import read_metadata as read_metadata
+from timbretree.inscribe.witness import read_metadata
+
+__all__ = ["read_metadata"]
