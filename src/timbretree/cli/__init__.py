@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from timbretree.cli.collection import find, scan, stats
 from timbretree.cli.data import fetch
 from timbretree.cli.health import doctor
 from timbretree.cli.rendering import render
@@ -17,6 +18,9 @@ from timbretree.cli.training import export, train
 VERBS = (
     tag,
     info,
+    scan,
+    find,
+    stats,
     serve,
     fetch,
     train,
@@ -31,6 +35,9 @@ VERBS = (
 )
 SHORT = {
     "info": "Say what a model file says of itself.",
+    "scan": "Tag a collection into a library, or what is new in it.",
+    "find": "Find tracks by what plays in them, and where.",
+    "stats": "Count the instruments of a collection.",
     "serve": "Serve a page to look at recordings, and to search a library.",
     "fetch": "Download OpenMIC-2018 or AudioSet weights.",
     "train": "Train a network on a data set.",

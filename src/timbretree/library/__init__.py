@@ -13,6 +13,7 @@ from timbretree.library.compiling import SORTS as SORTS
 from timbretree.library.query import HELP as HELP
 from timbretree.library.query import QueryError as QueryError
 from timbretree.library.scanning import Scan as Scan
+from timbretree.library.scanning import how_of as how_of
 from timbretree.library.scanning import scanning as scanning
 from timbretree.library.store import LibraryError as LibraryError
 from timbretree.library.store import default_place as default_place

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,9 @@ from numpy.typing import NDArray
 from timbretree.bands import Bands
 from timbretree.batch.how import HowToTag
 from timbretree.calibration import Calibrated
-from timbretree.modelfile import read_info
+from timbretree.modelfile import SHIPPED, read_info
 from timbretree.spans import Span
-from timbretree.taxonomy import Taxonomy
+from timbretree.taxonomy import BUILT_IN, Taxonomy
 
 ABSENT, UNSURE, PRESENT = 0, 1, 2
 """The three answers, as a library keeps them."""
@@ -32,12 +34,15 @@ class Binding:
     hop: float
     """Seconds from one window to the next."""
     tag_bands: Bands
-    group_bands: Bands | None
+    how: HowToTag
+    """How to make the Tagger again."""
+    group_bands: Bands | None = None
     """None where the families are not the model's own: one plays where an instrument of it does."""
 
     @classmethod
     def of(cls, how: HowToTag) -> "Binding":
         """What files will be heard with. Raises ModelFileError, OSError and ValueError."""
+        how = _lasting(how)
         info = read_info(how.model)
         own = Calibrated.of(info)
         tree = info.taxonomy if how.taxonomy is None else Taxonomy.load(how.taxonomy)
@@ -47,6 +52,7 @@ class Binding:
             taxonomy=tree,
             hop=info.hop if how.hop is None else how.hop,
             tag_bands=own.tag_bands,
+            how=how,
             group_bands=own.group_bands if tree.children == info.taxonomy.children else None,
         )
 
@@ -99,22 +105,38 @@ class Binding:
             "hop": self.hop,
             "tag_bands": self.tag_bands,
             "group_bands": self.group_bands,
+            "how": {
+                "model": None if self.how.model == SHIPPED else str(self.how.model),
+                "taxonomy": self.how.taxonomy,
+                "hop": self.how.hop,
+            },
         }
-        return json.dumps(data, ensure_ascii=False)
+        return json.dumps(data)
 
     @classmethod
     def from_json(cls, text: str) -> "Binding":
         """Read it again. Raises ValueError, KeyError and TypeError where something is wrong."""
         data = json.loads(text)
-        groups = data["group_bands"]
+        groups, how = data["group_bands"], data["how"]
+        model = SHIPPED if how["model"] is None else Path(how["model"])
         return cls(
             model=data["model"],
             digest=data["digest"],
             taxonomy=Taxonomy.from_dict(data["taxonomy"]),
             hop=data["hop"],
             tag_bands=_bands(data["tag_bands"]),
+            how=HowToTag(model, how["taxonomy"], how["hop"]),
             group_bands=None if groups is None else _bands(groups),
         )
+
+
+def _lasting(how: HowToTag) -> HowToTag:
+    """The same from any folder."""
+    tree = how.taxonomy
+    if tree is not None and tree not in BUILT_IN:
+        tree = os.path.abspath(tree)
+    model = how.model if how.model == SHIPPED else Path(os.path.abspath(how.model))
+    return replace(how, model=model, taxonomy=tree)
 
 
 def _bands(data: list[list[float]]) -> Bands:

@@ -137,6 +137,21 @@ class Scan:
             self.todo.append((file, digest))
 
 
+def how_of(path: str | Path) -> HowToTag:
+    """How a library was heard; how one is that is still to be made, where there is none.
+
+    Raises LibraryError.
+    """
+    if not Path(path).exists():
+        return HowToTag()
+    readers = store.Readers(Path(path))
+    try:
+        with readers.lent() as db:
+            return store.binding_of(db, Path(path)).how
+    finally:
+        readers.close()
+
+
 @contextmanager
 def scanning(path: str | Path, how: HowToTag, *, rescan: bool = False) -> Iterator[Scan]:
     """Open a library to scan into it, a new one where there is none.

@@ -117,11 +117,13 @@ def to_write(path: Path) -> Iterator[sqlite3.Connection]:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
-            yield db
-            db.execute("PRAGMA busy_timeout = 0")
-            # where somebody reads, the next scan does it
-            with suppress(sqlite3.OperationalError):
-                db.execute("PRAGMA journal_mode = DELETE")
+            try:
+                yield db
+            finally:
+                db.execute("PRAGMA busy_timeout = 0")
+                # where somebody reads, the next scan does it
+                with suppress(sqlite3.OperationalError):
+                    db.execute("PRAGMA journal_mode = DELETE")
 
 
 class Readers:
