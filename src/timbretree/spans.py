@@ -34,7 +34,7 @@ class Span:
 
 
 def spans(tags: Tags) -> list[Span]:
-    """When each instrument plays, in order of time, then of the tree.
+    """When each instrument plays, in order of time, then of the taxonomy.
 
     A window says present or unsure by the thresholds of its model, and windows that follow each
     other and say the same are one span. Unsure spans are given only of what is not absent over the

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores
+from timbretree.taxonomy import Taxonomy
 
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
 """Seconds between two marks of a time axis that people find round."""
@@ -49,6 +50,19 @@ def outline(tags: Tags) -> list[Branch]:
         return Branch(by_group[group], leaves, branches, path)
 
     return [grow(group, ()) for group in tags.taxonomy.roots()]
+
+
+def in_order(tree: Taxonomy) -> list[str]:
+    """The tags as people read them, family by family."""
+
+    def below(group: str) -> Iterator[str]:
+        names = tree.children[group]
+        yield from (name for name in names if name not in tree.children)
+        for name in names:
+            if name in tree.children:
+                yield from below(name)
+
+    return [tag for root in tree.roots() for tag in below(root)]
 
 
 def binned(windows: tuple[WindowScores, ...], most: int) -> list[WindowScores]:
