@@ -27,8 +27,9 @@ FLOORS = {
     "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},
     "network": {"frontend", "backbones", "heads", "model"},
     "product": {
-        *("onnxbytes", "modelfile", "tags", "spans", "tagger", "writers", "inscribe"),
-        *("batch", "library", "web", "hub", "doctor"),
+        *("onnxbytes", "runtime", "modelfile", "tags", "hearing", "tagger"),
+        *("spans", "writers", "inscribe"),
+        *("batch", "cluster", "library", "web", "hub", "doctor"),
     },
     "learning": {
         *("rowfile", "decoding", "data", "material", "fetch"),
