@@ -555,7 +555,7 @@ def test_html_tells_what_is_unsure_in_signs_words_and_hatching(doubt: Tags, trio
     assert page.count("tr", **{"class": "unsure"}) == 3 + 2
     assert page.count("th", **{"class": "unsure"}) == 1
     assert re.search(r"\.unsure \.bar i \{[^}]*var\(--hatch\)", written)
-    assert re.search(r"\.unsure \.lane i::before \{[^}]*var\(--hatch\)", written)
+    assert re.search(r"\.unsure \.lane::after \{[^}]*var\(--gaps\)", written)
     certain = Page(WRITERS["html"].write(trio, True)).text
     assert "unsure" not in certain
     assert "Hatched" not in certain
@@ -571,6 +571,32 @@ def test_html_timeline_has_a_cell_a_window(trio: Tags) -> None:
     assert page.count("div", **{"aria-label": label}) == 1
     assert page.count("table", **{"class": "timeline"}) == 2
     assert "When" not in Page(WRITERS["html"].write(KINDS["one window"], False)).text
+
+
+def test_html_reads_out_when_each_was_heard() -> None:
+    tags = hear(Taxonomy.load("tone7"), 90, playing=("flute",))
+    silence = np.zeros(20, np.float32)
+
+    def label(*quiet: int) -> str:
+        windows = [
+            replace(w, tags=silence) if n in quiet else w for n, w in enumerate(tags.windows)
+        ]
+        page = Page(WRITERS["html"].write(replace(tags, windows=tuple(windows)), False))
+        lanes = [found for tag, found in page.elements if found.get("class") == "lane"]
+        return next(each["aria-label"] for each in lanes if each["aria-label"].startswith("flute"))
+
+    assert label() == "flute: heard 0:00–15:00"
+    assert label(6) == "flute: heard 0:00–1:00 and 1:10–15:00"
+    assert label(6, 12, 18, 24, 48, 84) == (
+        "flute: heard in 7 stretches, 14:00 in all; the longest are 8:10–14:00, 4:10–8:00, "
+        "0:00–1:00, 1:10–2:00 and 2:10–3:00"
+    )
+    assert label(*range(90)).startswith("flute: most probable at 0:00")
+
+
+def test_html_where_nothing_was_heard_folds_all() -> None:
+    text = Page(WRITERS["html"].write(KINDS["nothing playing"], False)).text
+    assert "No instrument reaches 10%. 20 instruments below 10%" in text
 
 
 def test_html_of_two_days_stays_small() -> None:

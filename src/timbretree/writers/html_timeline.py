@@ -4,14 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
+from timbretree.spans import Span, family_spans, spans
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores
 from timbretree.writers.html_tree import heard, marked
 from timbretree.writers.outline import Branch, binned, outline, ticks
-from timbretree.writers.words import clock, doubtful, named, percent
+from timbretree.writers.words import clock, doubtful, listed, named, percent
 
 MOST_CELLS = 360
 NUMBERED = 8
 """Up to so many windows, cells are wide enough to hold a number and few enough to be read out."""
+MOST_SPANS = 5
+"""So many stretches of a row are read out."""
 SHOWN = 0.10
 """Rows below this probability that are neither present nor unsure are folded away."""
 
@@ -38,6 +41,8 @@ class _Lanes:
 
     tags: Tags
     cells: list[WindowScores]
+    plays: dict[str, list[Span]]
+    """When each name was heard for certain."""
 
     def row(self, score: TagScore | GroupScore, path: tuple[str, ...] = ()) -> str:
         if isinstance(score, TagScore):
@@ -57,8 +62,8 @@ class _Lanes:
 
     def _lane(self, score: TagScore | GroupScore, values: list[float]) -> str:
         cells = "".join(self._cell(*pair) for pair in zip(self.cells, values, strict=True))
-        name = named(score.tag if isinstance(score, TagScore) else score.group)
-        label = escape(f"{name}: {self._in_words(values)}")
+        name = score.tag if isinstance(score, TagScore) else score.group
+        label = escape(f"{named(name)}: {self._in_words(name, values)}")
         return f'<div class="lane" role="img" aria-label="{label}">{cells}</div>'
 
     def _cell(self, cell: WindowScores, value: float) -> str:
@@ -70,12 +75,19 @@ class _Lanes:
             f'<i style="--p:{value:.2f}{grow}" title="{_span(cell)}: {percent(value)}">{number}</i>'
         )
 
-    def _in_words(self, values: list[float]) -> str:
+    def _in_words(self, name: str, values: list[float]) -> str:
         if len(values) <= NUMBERED:
             pairs = zip(self.cells, values, strict=True)
             return ", ".join(f"{percent(value)} from {clock(cell.start)}" for cell, value in pairs)
         best = max(range(len(values)), key=values.__getitem__)
-        return f"most probable at {_span(self.cells[best])} ({percent(values[best])})"
+        found = self.plays.get(name, [])
+        if not found:
+            return f"most probable at {_span(self.cells[best])} ({percent(values[best])})"
+        few = [_span(span) for span in sorted(found, key=lambda span: -span.seconds)[:MOST_SPANS]]
+        if len(found) <= MOST_SPANS:
+            return f"heard {listed(_span(span) for span in found)}"
+        total = clock(sum(span.seconds for span in found))
+        return f"heard in {len(found)} stretches, {total} in all; the longest are {listed(few)}"
 
 
 def timeline(tags: Tags) -> str:
@@ -85,7 +97,7 @@ def timeline(tags: Tags) -> str:
     """
     if len(tags.windows) < 2:
         return ""
-    lanes = _Lanes(tags, binned(tags.windows, MOST_CELLS))
+    lanes = _Lanes(tags, binned(tags.windows, MOST_CELLS), _plays(tags))
     branches = [branch for root in outline(tags) for branch in root.walk()]
     first = _bodies(lanes, branches, lambda score: _worth(score))
     rest = _bodies(lanes, branches, lambda score: not _worth(score))
@@ -124,7 +136,8 @@ def _table(lanes: _Lanes, bodies: list[str], caption: str) -> str:
 def _folded(lanes: _Lanes, bodies: list[str], count: int) -> str:
     if not bodies:
         return ""
-    words = f"{count} more instrument{'s' if count > 1 else ''} below {percent(SHOWN)}"
+    more = "more " if count < len(lanes.tags.tags) else ""
+    words = f"{count} {more}instrument{'s' if count > 1 else ''} below {percent(SHOWN)}"
     return f"<details>\n<summary>{words}</summary>\n{_table(lanes, bodies, words)}\n</details>"
 
 
@@ -132,5 +145,13 @@ def _worth(score: TagScore) -> bool:
     return score.present or score.unsure or score.probability >= SHOWN
 
 
-def _span(cell: WindowScores) -> str:
+def _plays(tags: Tags) -> dict[str, list[Span]]:
+    found: dict[str, list[Span]] = {}
+    for span in (*spans(tags), *family_spans(tags)):
+        if not span.unsure:
+            found.setdefault(span.name, []).append(span)
+    return found
+
+
+def _span(cell: WindowScores | Span) -> str:
     return f"{clock(cell.start)}–{clock(cell.end)}"
