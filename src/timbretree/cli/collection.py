@@ -54,6 +54,23 @@ class Numbers(StrEnum):
     json = "json"
 
 
+Question = Annotated[list[str] | None, typer.Argument(help="What to look for.", show_default=False)]
+Group = Annotated[list[str] | None, typer.Option(help="A family that must play, too. Repeatable.")]
+Least = Annotated[
+    float, typer.Option(min=0, callback=number, help="How long each thing asked for must play.")
+]
+Unsure = Annotated[bool, typer.Option("--unsure", help="What only may play will do.")]
+Like = Annotated[
+    Path | None, typer.Option(help="Find what is like this file, of the library or any other.")
+]
+By = Annotated[Sort | None, typer.Option(help="The most comes first.", show_default="share")]
+Limit = Annotated[
+    int | None, typer.Option(min=0, help="At most so many.", show_default="text 50, else all")
+]
+Offset = Annotated[int, typer.Option(min=0, help="Leave out so many before.")]
+Written = Annotated[Findings, typer.Option(help="How to write what is found.")]
+
+
 def scan(
     roots: Annotated[
         list[Path], typer.Argument(help="Folders, or sound files.", show_default=False)
@@ -118,37 +135,17 @@ def scan(
 
 
 def find(
-    query: Annotated[
-        list[str] | None, typer.Argument(help="What to look for.", show_default=False)
-    ] = None,
+    query: Question = None,
     library: Place = None,
-    group: Annotated[
-        list[str] | None, typer.Option(help="A family that must play, too. Repeatable.")
-    ] = None,
-    min_seconds: Annotated[
-        float,
-        typer.Option(min=0, callback=number, help="How long each thing asked for must play."),
-    ] = 0.0,
-    unsure: Annotated[
-        bool, typer.Option("--unsure", help="What only may play will do.")
-    ] = False,
-    like: Annotated[
-        Path | None,
-        typer.Option(help="Find what is like this file, of the library or any other."),
-    ] = None,
-    sort: Annotated[
-        Sort | None,
-        typer.Option(help="The most comes first.", show_default="share"),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=0, help="At most so many.", show_default="text 50, else all"),
-    ] = None,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many before.")] = 0,
-    format: Annotated[
-        Findings, typer.Option(help="How to write what is found.")
-    ] = Findings.text,
-) -> None:  # fmt: skip
+    group: Group = None,
+    min_seconds: Least = 0.0,
+    unsure: Unsure = False,
+    like: Like = None,
+    sort: By = None,
+    limit: Limit = None,
+    offset: Offset = 0,
+    format: Written = Findings.text,
+) -> None:
     """Find tracks by what plays in them, and where.
 
     Exit code 0: something was found; 1: nothing was; 2: it could not be asked.
@@ -172,14 +169,13 @@ def find(
         limit = SHOWN
     try:
         with Library(library or default_place()) as asked:
-            page = (
-                asked.search(
+            if like is not None:
+                page = _alike(asked, like, limit, offset)
+            else:
+                page = asked.search(
                     " ".join(query or ()), groups=group or (), min_seconds=min_seconds,
                     sort=sort and sort.value, limit=limit, offset=offset, unsure=unsure,
-                )
-                if like is None
-                else _alike(asked, like, limit, offset)
-            )  # fmt: skip
+                )  # fmt: skip
     except QueryError as error:
         refuse(error.pointed())
     except LibraryError as error:
@@ -272,11 +268,11 @@ def _alike(asked: "Library", file: Path, limit: int | None, offset: int) -> "Pag
 
 def _say_more(page: "Page", offset: int) -> None:
     shown = len(page.rows)
-    if shown == page.total:
-        say(f"{page.total:,} found")
-    elif not shown and page.total:
-        say(f"{page.total:,} found, none shown")
-    elif page.total:
-        say(f"{offset + 1:,} to {offset + shown:,} of {page.total:,}; see --limit and --offset")
-    else:
+    if not page.total:
         say("nothing found")
+    elif shown == page.total:
+        say(f"{page.total:,} found")
+    elif not shown:
+        say(f"{page.total:,} found, none of them shown")
+    else:
+        say(f"{offset + 1:,} to {offset + shown:,} of {page.total:,}; see --limit and --offset")

@@ -117,14 +117,14 @@ class Catalogue:
     def adopt(self, file: File, digest: bytes) -> bool:
         """Take over what was heard in the same bytes, here or elsewhere, if there is a track."""
         same = self.db.execute(
-            "SELECT number, path FROM tracks WHERE digest = ? AND status NOT NULL "
+            "SELECT number, path, size, mtime_ns FROM tracks WHERE digest = ? AND status NOT NULL "
             f"AND ifnull(reason, '') NOT IN ({', '.join('?' * len(AGAIN))}) ORDER BY path != ?",
             (digest, *AGAIN, file.path),
         ).fetchall()
         if not same:
             return False
-        origin, path = same[0]
-        left = next((each for each, at in same if not os.path.lexists(os.fsdecode(at))), None)
+        origin, path, *_ = same[0]
+        left = next((each for each, *at in same if not _is_still_so(*at)), None)
         with _whole(self.db):
             if path == file.path:  # only touched
                 self._place(file, digest)
@@ -162,8 +162,7 @@ class Catalogue:
         return int(found.fetchone()[0])
 
     def _move(self, number: int, file: File) -> None:
-        # another track may have lain there before, and have been overwritten by this one
-        self.db.execute("DELETE FROM tracks WHERE path = ? AND number != ?", (file.path, number))
+        self._make_room(file, number)
         self.db.execute(
             "UPDATE tracks SET path = ?, path_key = ?, size = ?, mtime_ns = ?, there = 1 "
             "WHERE number = ?",
@@ -173,6 +172,17 @@ class Catalogue:
         self.summary.gone -= number in self._lost
         self._lost.discard(number)
 
+    def _make_room(self, file: File, number: int) -> None:
+        """Another track that lay there is gone, but its file may have been moved, too."""
+        found = self.db.execute(
+            "UPDATE tracks SET there = 0, path = CAST(path || ' (' || id || ')' AS BLOB) "
+            "WHERE path = ? AND number != ? RETURNING number",
+            (file.path, number),
+        ).fetchone()
+        if found is not None:
+            self._lost.add(found[0])
+            self.summary.gone += 1
+
     def _describe(self, number: int, told: dict[str, str]) -> None:
         texts = [told.get(field) for field in ("title", "artist", "album")]
         self.db.execute(
@@ -180,6 +190,15 @@ class Catalogue:
             "album_key = ? WHERE number = ?",
             (*texts, *(folded(text or "") for text in texts), number),
         )
+
+
+def _is_still_so(path: bytes, size: int, mtime_ns: int) -> bool:
+    """Whether a file lies where it lay, as it was."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) == (size, mtime_ns)
 
 
 @contextmanager
