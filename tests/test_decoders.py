@@ -291,6 +291,20 @@ def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert caught.value.code == "unreadable"
 
 
+def test_a_name_that_is_anothers_by_now(tmp_path: Path) -> None:
+    path, other = write(tmp_path, good("wav")), write(tmp_path, good("ogg"), "other")
+    source = Source(path)
+    descriptor = source.reopen()
+    assert descriptor is not None
+    assert os.path.sameopenfile(descriptor, source._file.fileno())
+    os.close(descriptor)
+    other.replace(path)
+    assert source.reopen() is None
+    path.unlink()
+    assert source.reopen() is None
+    source.close()
+
+
 class Failing(io.BufferedReader):
     """A disk that can't read the second half of a file."""
 
@@ -308,13 +322,21 @@ class Failing(io.BufferedReader):
         return super().readinto(buffer[: self._left()])
 
 
+@pytest.mark.parametrize("by_itself", [False, True])
 @pytest.mark.parametrize("name", ["wav", "flac", "mp3", "ogg", "m4a, head first"])
 def test_a_disk_that_fails_later_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, by_itself: bool
 ) -> None:
-    """What came before is used, and nothing of libsndfile's or FFmpeg's gets out."""
+    """What came before is used, and nothing of libsndfile's or FFmpeg's gets out: not where native
+    code asks us for bytes, and not where it reads them by itself and gets no more."""
     monkeypatch.setattr("timbretree.decoders.source.io.BufferedReader", Failing)
     monkeypatch.setattr(Failing, "limit", len(good(name)) // 2)
+    half = write(tmp_path, good(name)[: len(good(name)) // 2], "half")
+
+    def reopen(_: Source) -> int | None:
+        return os.open(half, os.O_RDONLY) if by_itself else None
+
+    monkeypatch.setattr(Source, "reopen", reopen)
     _, recording = heard(write(tmp_path, good(name)))
     assert recording.reason == "corrupt"
     assert 1 < recording.seconds < 5

@@ -12,7 +12,7 @@ import soundfile
 
 from timbretree.decoders import ends, frames
 from timbretree.decoders.kinds import FLAC, MP3, OGG, Kind
-from timbretree.decoders.source import HEAD, Source, View
+from timbretree.decoders.source import HEAD, Source, View, Whole
 from timbretree.decoders.stretch import BLOCK, Samples, Stretch
 
 GAP = 0.03
@@ -45,9 +45,10 @@ class ByLibsndfile:
         self.reason: str | None = None
         self._broken = False
         self._done = 0
-        self._view = View(source)
+        descriptor = source.reopen()
+        self._view = View(source) if descriptor is None else Whole(source, descriptor)
         try:
-            self._file = Forward(self._view)
+            self._file = Forward(self._view if descriptor is None else descriptor)
         except soundfile.LibsndfileError:
             start = None if kind is not MP3 else frames.next_mpeg(source, 0)
             if start is None:
