@@ -8,6 +8,7 @@ import typer
 from timbretree.cli.collection import find, scan, stats
 from timbretree.cli.data import fetch
 from timbretree.cli.health import doctor
+from timbretree.cli.inscribing import inscribe
 from timbretree.cli.rendering import render
 from timbretree.cli.research import evaluate, methods, reproduce
 from timbretree.cli.serving import serve
@@ -21,6 +22,7 @@ VERBS = (
     scan,
     find,
     stats,
+    inscribe,
     serve,
     fetch,
     train,
@@ -38,6 +40,7 @@ SHORT = {
     "scan": "Tag a collection into a library, or what is new in it.",
     "find": "Find tracks by what plays in them, and where.",
     "stats": "Count the instruments of a collection.",
+    "inscribe": "Write the instruments into the files themselves.",
     "serve": "Serve a page to look at recordings, and to search a library.",
     "fetch": "Download OpenMIC-2018 or AudioSet weights.",
     "train": "Train a network on a data set.",

@@ -21,7 +21,9 @@ class Chunk(NamedTuple):
         return self.place + self.size
 
 
-def change(file: BinaryIO, size: int, wants: tuple[str, ...]) -> tuple[tuple[str, ...], list[Splice]]:
+def change(
+    file: BinaryIO, size: int, wants: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[Splice]]:
     """What the file says already, and what to change in it; ``size`` is that of the file."""
     head = read_at(file, 0, 12)
     order = {b"RIFF": "little", b"FORM": "big", b"RIFX": "big"}.get(head[:4])

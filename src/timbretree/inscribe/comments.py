@@ -41,15 +41,6 @@ def fresh(wants: tuple[str, ...]) -> bytes:
     return head + b"".join(map(_comment, wants))
 
 
-def changed(block: bytes, splices: list[Splice]) -> bytes:
-    """The comments after the changes."""
-    parts, place = [], 0
-    for each in splices:
-        parts += [block[place : each.start], each.new]
-        place = each.end
-    return b"".join([*parts, block[place:]])
-
-
 def _comment(value: str) -> bytes:
     text = f"{FIELD}={value}".encode()
     return _bytes(len(text)) + text

@@ -1,6 +1,6 @@
 """What would change in a file: told by its kind, which its bytes tell and never its name."""
 
-import re
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +27,8 @@ class Change:
     """Those it is to say."""
     splices: tuple[Splice, ...]
     """Where which bytes give way; none where it says so already."""
+    stamp: tuple[int, int]
+    """The size of the file that was looked at, and when it had been changed last (nanoseconds)."""
 
 
 def look(path: Path, wants: tuple[str, ...]) -> Change:
@@ -38,8 +40,15 @@ def look(path: Path, wants: tuple[str, ...]) -> Change:
     if len(values) > MOST or not all(values):
         raise InscribeError(f"expected at most {MOST} names, none of them empty")
     with opened(path) as (file, size, kind):
+        stamp = stamp_of(file)
         had, splices = _change(file, size, kind, values)
-        return Change(path, had, values, tuple(trimmed(splices, file)))
+        return Change(path, had, values, tuple(trimmed(splices, file)), stamp)
+
+
+def stamp_of(file: BinaryIO) -> tuple[int, int]:
+    """What tells an open file from what it is once somebody has changed it."""
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns
 
 
 @contextmanager
@@ -62,7 +71,7 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int, str]]:
 def _change(
     file: BinaryIO, size: int, kind: str, wants: tuple[str, ...]
 ) -> tuple[tuple[str, ...], list[Splice]]:
-    if kind in ("mp3", "aac"):
+    if kind == "mp3":
         return _in_front(file, wants)
     if kind == "flac":
         return flac.change(file, _after_tags(file), wants)
@@ -73,7 +82,7 @@ def _change(
     if kind == "mp4":
         return mp4.change(file, size, wants)
     raise InscribeError(
-        "tags can be written into mp3, aac, flac, ogg, opus, wav, aiff, m4a and mp4; "
+        "tags can be written into mp3, flac, ogg, opus, wav, aiff, m4a and mp4; "
         + (f"this is {kind}" if kind else "this is none of them")
     )
 
@@ -94,6 +103,6 @@ def _after_tags(file: BinaryIO) -> int:
 
 
 def _clean(name: str) -> str:
-    """A name without what would break a list of names apart."""
-    whole = name.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
-    return re.sub(r"\s+", " ", whole.replace(";", ",")).strip()[:LONGEST]
+    """A name without what would break a list of names apart, or a terminal."""
+    safe = "".join(each if each.isprintable() else " " for each in name.replace(";", ","))
+    return " ".join(safe.split())[:LONGEST]

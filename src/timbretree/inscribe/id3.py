@@ -4,11 +4,11 @@ import re
 import zlib
 from typing import NamedTuple
 
-from timbretree.inscribe.splice import InscribeError, Splice
+from timbretree.inscribe.splice import InscribeError, Splice, applied
 
 FIELD = "INSTRUMENTS"
 ROOM = 1024
-"""Bytes of padding in a new tag, and where an old one had too little: later changes need no room."""
+"""Bytes of padding in a new tag, and in an old one that had too little of it."""
 LONGEST = (1 << 28) - 1
 UNSYNCHRONISED, EXTENDED, FOOTER = 0x80, 0x40, 0x10
 ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
@@ -57,7 +57,7 @@ def change(raw: bytes, wants: tuple[str, ...]) -> tuple[tuple[str, ...], list[Sp
     if not splices:
         return had, []
     if mixed:
-        splices = [Splice(0, len(raw) - 10, _unsynchronised(_applied(body, splices)))]
+        splices = [Splice(0, len(raw) - 10, _unsynchronised(applied(splices, body)))]
     size = len(raw) - 10 + sum(each.growth for each in splices)
     if size > LONGEST:
         raise InscribeError("its ID3 tag is as long as ID3 allows already")
@@ -84,12 +84,6 @@ def _change_body(
     else:
         splices.append(Splice(len(body) - max(growth, 0), len(body), bytes(max(-growth, 0))))
     return had, splices
-
-
-def _applied(body: bytes, splices: list[Splice]) -> bytes:
-    for each in sorted(splices, key=lambda one: (one.start, one.end), reverse=True):
-        body = body[: each.start] + each.new + body[each.end :]
-    return body
 
 
 def _frames(body: bytes, version: int) -> list[Frame]:

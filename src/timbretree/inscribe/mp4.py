@@ -21,7 +21,9 @@ class Atom(NamedTuple):
     end: int
 
 
-def change(file: BinaryIO, size: int, wants: tuple[str, ...]) -> tuple[tuple[str, ...], list[Splice]]:
+def change(
+    file: BinaryIO, size: int, wants: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[Splice]]:
     """What the file says already, and what to change in it; ``size`` is that of the file."""
     atoms = [*_atoms(file, 0, size)]
     moov = next((atom for atom in atoms if atom.name == b"moov"), None)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from timbretree.inscribe import comments
-from timbretree.inscribe.splice import InscribeError, Splice, read_at
+from timbretree.inscribe.splice import InscribeError, Splice, applied, read_at
 
 CONTINUED, FIRST, LAST = 1, 2, 4
 NOTHING_ENDS = b"\xff" * 8
@@ -57,7 +57,7 @@ def change(file: BinaryIO, wants: tuple[str, ...]) -> tuple[tuple[str, ...], lis
     had, within = comments.change(packets[0][skip:], wants)
     if not within:
         return had, []
-    body = comments.changed(packets[0][skip:], within)
+    body = applied(within, packets[0][skip:])
     head = packets[0][:skip] if start else packets[0][:1] + len(body).to_bytes(3, "big")
     new = _paged([head + body, *packets[1:]], pages)
     splices = [
@@ -128,9 +128,12 @@ def _packets(pages: list[Page]) -> Iterator[bytes]:
 def _paged(packets: list[bytes], old: list[Page]) -> list[bytes]:
     """Packets on as many pages as before, if they hold them."""
     segments = [
-        packet[place : place + 255] for packet in packets for place in range(0, len(packet) + 1, 255)
+        packet[place : place + 255]
+        for packet in packets
+        for place in range(0, len(packet) + 1, 255)
     ]
-    pages, place = [], 0
+    pages: list[bytes] = []
+    place = 0
     for count in _shared(len(segments), [len(page.lacing) for page in old]):
         mine = segments[place : place + count]
         continued = place > 0 and len(segments[place - 1]) == 255

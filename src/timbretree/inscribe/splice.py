@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO
 
 BLOCK = 1 << 20
@@ -33,7 +34,7 @@ def trimmed(splices: Iterable[Splice], file: BinaryIO) -> list[Splice]:
     """The same changes in order, without what stays as it is at either end of each."""
     found = (_trimmed(each, read_at(file, each.start, each.end - each.start)) for each in splices)
     ordered = sorted((each for each in found if each.new or each.start < each.end), key=_place)
-    for left, right in zip(ordered, ordered[1:], strict=False):
+    for left, right in pairwise(ordered):
         assert left.end <= right.start, f"{left} and {right} overlap"
     return ordered
 
@@ -46,6 +47,15 @@ def spliced(splices: list[Splice], file: BinaryIO) -> Iterator[bytes]:
         yield each.new
         place = each.end
     yield from _blocks(file, place, None)
+
+
+def applied(splices: Iterable[Splice], data: bytes) -> bytes:
+    """The same of bytes at hand, of splices in any order; of equal ones the first comes first."""
+    parts, place = [], 0
+    for each in sorted(splices, key=_place):
+        parts += [data[place : each.start], each.new]
+        place = each.end
+    return b"".join([*parts, data[place:]])
 
 
 def inverse(splices: list[Splice], file: BinaryIO) -> list[Splice]:

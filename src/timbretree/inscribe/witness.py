@@ -6,7 +6,12 @@ from typing import Any
 
 from timbretree.inscribe.splice import InscribeError
 
-FIELDS = ("title", "artist", "album")
+FIELDS = {
+    "title": ("title", "TIT2", "TT2", "\xa9nam", "Title"),
+    "artist": ("artist", "TPE1", "TP1", "\xa9ART", "Author", "Artist"),
+    "album": ("album", "TALB", "TAL", "\xa9alb", "WM/AlbumTitle", "Album"),
+}
+"""What the kinds of tags call the same."""
 LONGEST = 1000
 """Letters of a field that are read; nobody has a longer title."""
 OURS = "INSTRUMENTS"
@@ -23,12 +28,12 @@ def read_metadata(path: str | Path) -> dict[str, str] | None:
     except ImportError:
         return None
     try:
-        file = mutagen.File(path, easy=True)
+        file = mutagen.File(path)
     except Exception:  # mutagen raises whatever a broken file makes it raise
         return None
     if file is None:
         return None
-    found = {field: _joined(file.tags, field) for field in FIELDS}
+    found = {field: _joined(file.tags, names) for field, names in FIELDS.items()}
     return {field: text for field, text in found.items() if text}
 
 
@@ -92,12 +97,17 @@ def _plain(value: Any) -> str:
     ) else repr(getattr(value, "data", b"")) + repr(value)  # fmt: skip
 
 
-def _joined(tags: Any, field: str) -> str:
-    try:
-        values = tags.get(field) if tags is not None else None
-    except (KeyError, ValueError):  # a format without such a field
-        return ""
-    return "; ".join(filter(None, map(_text, values or ())))[:LONGEST]
+def _joined(tags: Any, names: tuple[str, ...]) -> str:
+    for name in names:
+        try:
+            value = tags[name] if tags is not None else None
+        except (KeyError, ValueError):  # not said, or a format without such a name
+            continue
+        values = getattr(value, "text", value)  # an ID3 frame holds its texts
+        texts = [values] if isinstance(values, str) else values or ()
+        if joined := "; ".join(filter(None, map(_text, texts))):
+            return joined[:LONGEST]
+    return ""
 
 
 def _text(value: Any) -> str:

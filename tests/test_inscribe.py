@@ -1,0 +1,446 @@
+"""Tags inside files: what is written is all that changes, and it can be taken back to the byte."""
+
+import os
+import random
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import mutagen
+import mutagen.id3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tagged import FILES, make, payload
+from timbretree.inscribe import (
+    InscribeError,
+    Records,
+    inscribe,
+    is_ours,
+    look,
+    read_metadata,
+    undo,
+)
+from timbretree.inscribe import id3 as id3_room
+from timbretree.inscribe.editing import Change
+from timbretree.inscribe.splice import Splice, applied, inverse, spliced, trimmed
+
+TRIO = ("mallet percussion", "violin", "saxophone")
+ROOMY = {"mp3 2.4", "mp3 2.3", "mp3 with all tags", "flac", "flac without tags"}
+ROOMY |= {"m4a", "mp4", "wav", "wav, odd", "aiff"}
+every = pytest.mark.parametrize("kind", FILES)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Records:
+    return Records(tmp_path / "records")
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of every kind, made once."""
+    folder = tmp_path_factory.mktemp("shelf")
+    for kind in FILES:
+        (folder / kind).mkdir()
+        make(kind, folder / kind)
+    return folder
+
+
+def taken(shelf: Path, kind: str, folder: Path) -> Path:
+    """A copy of a file of some kind."""
+    (file,) = (shelf / kind).iterdir()
+    return Path(shutil.copy(file, folder))
+
+
+def others(path: Path) -> dict[str, str]:
+    """All tags that mutagen reads, but for ours, as texts."""
+    file = mutagen.File(path)
+    tags = {} if file.tags is None else {key: repr(file.tags[key]) for key in file.tags.keys()}  # noqa: SIM118
+    tags |= {"pictures": repr([each.data for each in getattr(file, "pictures", [])])}
+    return {key: value for key, value in tags.items() if "INSTRUMENTS" not in key.upper()}
+
+
+def ours(path: Path) -> list[str]:
+    """What mutagen reads of ours."""
+    tags = mutagen.File(path).tags
+    found = [key for key in tags.keys() if "INSTRUMENTS" in key.upper()]  # noqa: SIM118
+    assert len(found) < 2
+    values = [getattr(tags[key], "text", tags[key]) for key in found]
+    return [bytes(each).decode() if isinstance(each, bytes) else each for value in values
+            for each in value]  # fmt: skip
+
+
+@every
+def test_nothing_else_changes_and_undo_gives_every_byte_back(
+    kind: str, shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    before, sound, tags = path.read_bytes(), payload(path), others(path)
+    change = look(path, TRIO)
+    assert (change.had, change.wants) == ((), TRIO)
+    assert path.read_bytes() == before, "looking changes nothing"
+    inscribe(change, records)
+    joined = kind.startswith(("mp3 2.2", "mp3 2.3", "mp3 with all"))
+    assert ours(path) == (["; ".join(TRIO)] if joined else list(TRIO))
+    assert payload(path) == sound
+    assert others(path) == tags
+    again = look(path, TRIO)
+    assert (again.had, again.splices) == (TRIO, ())
+    if not kind.startswith(("ogg", "opus", "flac in ogg")):  # there, pages are laid out anew
+        gone = b"".join(before[each.start : each.end] for each in change.splices)
+        assert len(gone.replace(b"\0", b"")) <= 16, "sizes alone give way, and padding"
+
+    for wants in (("piano",), (), ("flute", "organ")):
+        inscribe(look(path, wants), records)
+        assert look(path, wants).had == wants
+        assert payload(path) == sound
+        assert others(path) == tags
+    done = undo(path, records)
+    assert done is not None
+    assert (done.had, done.says, done.exact) == (("flute", "organ"), (), True)
+    assert path.read_bytes() == before
+    assert not [each for each in records.folder.rglob("*") if each.is_file()]
+    assert undo(path, records) is None
+    assert [each.name for each in tmp_path.iterdir()].count(path.name) == 1
+    assert not list(tmp_path.glob(".*"))
+
+
+@every
+def test_tags_of_a_file_keep_their_version_and_use_their_room(
+    kind: str, shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    size, head = path.stat().st_size, path.read_bytes()[:6]
+    inscribe(look(path, TRIO), records)
+    if head[:3] == b"ID3":
+        assert path.read_bytes()[:6] == head
+    if kind in ROOMY:
+        assert path.stat().st_size == size, "there was room in the padding"
+    else:
+        assert path.stat().st_size > size
+
+
+def test_old_tags_at_the_end_stay(shelf: Path, tmp_path: Path, records: Records) -> None:
+    path = taken(shelf, "mp3 with all tags", tmp_path)
+    tail = path.read_bytes()[-400:]
+    assert tail[-128:].startswith(b"TAGAdagio")
+    assert b"APETAGEX" in tail
+    inscribe(look(path, TRIO), records)
+    assert path.read_bytes()[-400:] == tail
+
+
+@pytest.mark.parametrize("kind", ["mp3 2.4", "mp3 2.3", "flac", "ogg", "opus", "m4a", "wav"])
+def test_what_others_wrote_is_told_from_ours(
+    kind: str, shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    inscribe(look(path, ("viola d’amore", "琴")), Records(tmp_path / "of somebody else"))
+    change = look(path, TRIO)
+    assert change.had == ("viola d’amore", "琴")
+    assert not is_ours(change, records)
+    inscribe(change, records)
+    change = look(path, ())
+    assert is_ours(change, records)
+    moved = path.rename(path.with_name(f"moved{path.suffix}"))
+    assert is_ours(look(moved, ()), records)
+    done = undo(moved, records)
+    assert done is not None
+    assert done.exact
+    assert done.says == ("viola d’amore", "琴")
+
+
+@pytest.mark.parametrize(
+    "kind", ["mp3 2.4", "mp3 2.3", "flac", "ogg", "opus", "m4a", "wav", "aiff"]
+)
+def test_undo_keeps_what_was_changed_since_then(
+    kind: str, shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    for wants in (("piano",), TRIO):
+        inscribe(look(path, wants), records)
+    file = mutagen.File(path)
+    title = {"m4a": "\xa9nam", "flac": "title", "ogg": "title", "opus": "title"}.get(kind)
+    if title is None:
+        file.tags.add(mutagen.id3.TIT2(encoding=3, text=["Largo"]))
+        file.save(v2_version=3) if "2.3" in kind else file.save()
+    else:
+        file[title] = ["Largo"]
+        file.save()
+    done = undo(path, records)
+    assert done is not None
+    assert (done.says, done.exact) == ((), False)
+    assert read_metadata(path)["title"] == "Largo"  # type: ignore[index]
+    assert ours(path) == []
+    assert undo(path, records) is None
+    assert not [each for each in records.folder.rglob("*") if each.is_file()]
+
+
+def test_undo_leaves_instruments_alone_that_somebody_changed(
+    shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    inscribe(look(path, TRIO), records)
+    file = mutagen.File(path)
+    file["instruments"] = ["lute"]
+    file.save()
+    before = path.read_bytes()
+    with pytest.raises(InscribeError, match="changed by something else"):
+        undo(path, records)
+    assert path.read_bytes() == before
+
+
+def test_equal_files_are_undone_each_by_itself(
+    shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "mp3 2.4", tmp_path)
+    twin = Path(shutil.copy(path, tmp_path / "twin.mp3"))
+    before = path.read_bytes()
+    for each in (path, twin):
+        inscribe(look(each, TRIO), records)
+    for each in (twin, path):
+        assert undo(each, records) is not None
+        assert each.read_bytes() == before
+
+
+# the file as a file
+
+
+def test_rights_owner_attributes_and_times(shelf: Path, tmp_path: Path, records: Records) -> None:
+    path = taken(shelf, "mp3 2.4", tmp_path)
+    path.chmod(0o640)
+    os.utime(path, ns=(10**18, 10**18 + 1))
+    try:
+        os.setxattr(path, "user.mood", b"slow")
+        kept = True
+    except (OSError, AttributeError):  # the disk or the system has none
+        kept = False
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 1234)
+    owner = path.stat().st_uid, path.stat().st_gid
+    inscribe(look(path, TRIO), records)
+    found = path.stat()
+    assert stat.S_IMODE(found.st_mode) == 0o640
+    assert (found.st_uid, found.st_gid) == owner
+    assert found.st_mtime_ns > 10**18 + 1, "a backup must see that it was changed"
+    assert not kept or os.getxattr(path, "user.mood") == b"slow"
+    undo(path, records)
+    found = path.stat()
+    assert found.st_mtime_ns == 10**18 + 1, "and that it was not, once it is as it was"
+    assert stat.S_IMODE(found.st_mode) == 0o640
+    assert not kept or os.getxattr(path, "user.mood") == b"slow"
+
+
+def test_links_and_read_only_files(shelf: Path, tmp_path: Path, records: Records) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    before = path.read_bytes()
+    link = tmp_path / "link.flac"
+    link.symlink_to(path.name)
+    inscribe(look(link, TRIO), records)
+    assert link.is_symlink()
+    assert look(path, ()).had == TRIO
+    assert undo(link, records) is not None
+    assert link.is_symlink()
+    assert path.read_bytes() == before
+
+    other = tmp_path / "other.flac"
+    os.link(path, other)
+    with pytest.raises(InscribeError, match="2 names"):
+        inscribe(look(path, TRIO), records)
+    other.unlink()
+    path.chmod(0o444)
+    with pytest.raises(InscribeError, match="read-only"):
+        inscribe(look(path, TRIO), records)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_changes_meanwhile_is_left_alone(
+    shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    change = look(path, TRIO)
+    file = mutagen.File(path)
+    file["title"] = ["another"]
+    file.save()
+    before = path.read_bytes()
+    with pytest.raises(InscribeError, match="changed by something else"):
+        inscribe(change, records)
+    assert path.read_bytes() == before
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from timbretree.inscribe import *
+count, calls = int(sys.argv[3]), 0
+def mortal(name):
+    real = getattr(os, name)
+    def call(*args, **keywords):
+        global calls
+        calls += 1
+        if calls == count:
+            os._exit(9)
+        return real(*args, **keywords)
+    setattr(os, name, call)
+for name in ("replace", "fsync", "utime", "open", "unlink"):
+    mortal(name)
+path, records = Path(sys.argv[1]), Records(Path(sys.argv[2]))
+inscribe(look(path, ("violin", "flute")), records)
+"""
+
+
+def test_killed_at_any_moment_a_file_is_whole_and_can_be_undone(
+    shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    before = path.read_bytes()
+    said = set()
+    for count in range(1, 60):
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(path), str(records.folder), str(count)], check=False
+        )
+        had = look(path, ()).had
+        said.add(had)
+        assert had in ((), ("violin", "flute"))
+        assert had or path.read_bytes() == before
+        undone = undo(path, records)
+        assert (undone is not None) == bool(had)
+        assert path.read_bytes() == before
+        if done.returncode == 0:
+            break
+    assert done.returncode == 0
+    assert said == {(), ("violin", "flute")}
+    names = {each.name for each in tmp_path.iterdir()} - {"records", path.name}
+    assert names == set(), "what a killed one leaves is taken away by the next"
+
+
+# what can't be done
+
+
+def test_files_without_a_place_for_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("hello, this is no sound")
+    (tmp_path / "a.au").write_bytes(b".snd" + bytes(4000))
+    for name, why in (("a.txt", "none of them"), ("a.au", "this is au"), ("b", "no such file")):
+        with pytest.raises(InscribeError, match=why):
+            look(tmp_path / name, TRIO)
+
+
+@every
+def test_cut_and_spoilt_files_are_left_alone_or_undone_to_the_byte(
+    kind: str, shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    whole = path.read_bytes()
+    chance = random.Random(kind)
+    outcomes = []
+    for _ in range(25):
+        data = bytearray(whole)
+        if chance.random() < 0.4:
+            del data[chance.randrange(len(data)) :]
+        else:
+            near = min(len(data), chance.choice([64, 400, len(data)]))
+            for _ in range(chance.randint(1, 6)):
+                data[chance.randrange(near)] = chance.choice([0, 1, 127, 128, 255])
+        path.write_bytes(data)
+        try:
+            inscribe(look(path, TRIO), records)
+            outcomes.append(True)
+        except InscribeError:
+            outcomes.append(False)
+        done = undo(path, records)
+        assert (done is not None and done.exact) or not outcomes[-1]
+        assert path.read_bytes() == data
+    assert True in outcomes or kind.startswith(("aiff", "m4a"))
+
+
+# the parts
+
+
+@given(
+    st.binary(max_size=60),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9), st.binary(max_size=9)), max_size=5),
+)
+def test_splices_can_be_taken_back(data: bytes, cuts: list[tuple[int, int, bytes]]) -> None:
+    import io
+
+    splices, place = [], 0
+    for gap, size, new in cuts:
+        start = min(place + gap, len(data))
+        place = min(start + size, len(data))
+        splices.append(Splice(start, place, new))
+    file = io.BytesIO(data)
+    short = trimmed(splices, file)
+    changed = b"".join(spliced(short, file))
+    assert changed == applied(splices, data)
+    back = inverse(short, file)
+    assert b"".join(spliced(back, io.BytesIO(changed))) == data
+
+
+@given(st.binary(max_size=80))
+def test_id3_is_unsynchronised_as_mutagen_does(body: bytes) -> None:
+    from mutagen.id3._util import unsynch
+
+    mixed = id3_room._unsynchronised(body)
+    assert mixed == unsynch.encode(body)
+    assert unsynch.decode(mixed) == body
+
+
+@given(st.lists(st.text(max_size=30), max_size=4))
+def test_any_name_can_be_written(names: list[str]) -> None:
+    room = id3_room.fresh(("a",), room=0)
+    clean = tuple(name.replace("\0", "").replace("; ", "") or "x" for name in names)
+    try:
+        "".join(clean).encode()
+    except UnicodeEncodeError:
+        return
+    had, splices = id3_room.change(room, clean)
+    assert had == ("a",)
+    if clean != had:
+        assert id3_room.change(applied(splices, room), ())[0] == clean
+
+
+def test_names_are_made_safe(shelf: Path, tmp_path: Path) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    change: Change = look(path, ("a\x1b[31m\nb", "c; d", "violin", "violin"))
+    assert change.wants == ("a [31m b", "c, d", "violin")
+    with pytest.raises(InscribeError, match="none of them empty"):
+        look(path, ("\n",))
+
+
+# what files say
+
+
+@pytest.mark.parametrize(
+    "kind", ["mp3 2.4", "mp3 2.3", "flac", "ogg", "opus", "m4a", "wav", "aiff"]
+)
+def test_metadata(kind: str, shelf: Path, tmp_path: Path) -> None:
+    told = read_metadata(taken(shelf, kind, tmp_path))
+    assert told is not None
+    assert told["title"] == "Adagio – 琴"
+    assert told["artist"].startswith("Dvořák")
+    assert "album" not in told
+
+
+def test_metadata_of_what_says_nothing(shelf: Path, tmp_path: Path) -> None:
+    assert read_metadata(taken(shelf, "flac without tags", tmp_path)) == {}
+    assert read_metadata(tmp_path / "gone.mp3") is None
+    (tmp_path / "a.mp3").write_bytes(b"ID3\x04\x00\x00\x00\x00\x0f\xff" + bytes(50))
+    assert read_metadata(tmp_path / "a.mp3") is None
+    code = (
+        "import sys; sys.modules['mutagen'] = None\n"
+        "from timbretree.inscribe import read_metadata\n"
+        "assert read_metadata('song.mp3') is None"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_mutagen_is_used_in_one_place() -> None:
+    import timbretree
+
+    root = Path(timbretree.__file__).parent
+    users = [
+        path.name for path in root.rglob("*.py") if "import mutagen" in path.read_text("utf-8")
+    ]
+    assert users == ["witness.py"]
