@@ -68,12 +68,12 @@ def contained(
 def _add_sound(out: Any, samples: np.ndarray, rate: int, codec: str) -> None:
     import av
 
-    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[samples.shape[1]]
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 16: "hexadecagonal"}[samples.shape[1]]
     stream = out.add_stream(codec, rate=rate, layout=layout, bit_rate=128_000)
     convert = av.AudioResampler(stream.format, stream.layout, rate)
     for start in range(0, len(samples), 4096):
-        planes = np.ascontiguousarray(samples[start : start + 4096].T)
-        frame = av.AudioFrame.from_ndarray(planes, "fltp", layout)
+        part = samples[start : start + 4096].reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(part, "flt", layout)
         frame.rate, frame.pts = rate, start
         for converted in convert.resample(frame):
             out.mux(stream.encode(converted))
@@ -122,6 +122,7 @@ FORMATS: dict[str, Callable[[], bytes]] = {
     "flv": lambda: contained(sound(), RATE, "flv", "libmp3lame"),
     "transport stream": lambda: contained(sound(), RATE, "mpegts", "aac"),
     "wavpack": lambda: contained(sound(), RATE, "wv", "wavpack"),
+    "wavpack 16 channels": lambda: contained(sound(channels=16), RATE, "wv", "wavpack"),
     "tta": lambda: contained(sound(), RATE, "tta", "tta"),
     "ac3": lambda: contained(sound(channels=2), RATE, "ac3", "ac3"),
     "ogg flac": lambda: contained(sound(), RATE, "ogg", "flac"),

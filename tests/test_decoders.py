@@ -381,6 +381,21 @@ def test_a_long_video_is_read_in_blocks(tmp_path: Path) -> None:
     assert max(sizes) <= 1 << 16
 
 
+# --- fuzz
+
+
+def test_mutated_files_neither_crash_nor_hang() -> None:
+    """A few of what ``benchmarks/fuzz.py`` does by thousands."""
+    fuzz = EXAMPLE.parents[1] / "benchmarks" / "fuzz.py"
+    run = [sys.executable, str(fuzz), "--count", "200", "--without-bomb"]
+    done = subprocess.run(run, capture_output=True, text=True)
+    result = json.loads(done.stdout)
+    assert result["faults"] == []
+    assert (done.returncode, result["files"]) == (0, 200)
+    assert {"ok", "partial corrupt", "partial truncated"} <= set(result["counts"])
+    assert result["open_files_at_the_end"] < 10
+
+
 # --- reasons
 
 

@@ -117,14 +117,28 @@ class ByPyav:
                 continue
             if frames and self._torn and not packet.is_corrupt:  # it goes on behind the damage
                 self.reason, self._torn = "corrupt", False
-            yield from frames
+            for frame in frames:
+                yield from self._few_planes(frame)
+
+    def _few_planes(self, frame: Any) -> list[Any]:
+        """A frame as it is, or packed into one plane: of more than eight PyAV loses count, reads
+        memory that is not there and crashes (``benchmarks/fuzz.py`` found it)."""
+        if not frame.format.is_planar or frame.layout.nb_channels <= 8:
+            return [frame]
+        frame.pts = None
+        packer = self._av.AudioResampler("flt", frame.layout, frame.sample_rate)
+        return [*packer.resample(frame), *packer.resample(None)]
 
     def _packets(self) -> Iterator[Any]:
-        for _ in range(MOST_ERRORS):
+        mistakes = 0
+        while mistakes < MOST_ERRORS:
             try:
                 yield from self._container.demux(self._stream)
             except self._av.FFmpegError:
                 self._torn = True
+                mistakes += 1
+            except IndexError:  # a track that begins on the way, which PyAV does not know
+                continue
             else:
                 return
 
