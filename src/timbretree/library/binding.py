@@ -73,15 +73,20 @@ class Binding:
         self, name: str, times: NDArray[Any], shares: NDArray[Any], answers: NDArray[np.int8]
     ) -> Iterator[Span]:
         """Where one name plays, of the windows' moments (W, 2), probabilities and answers (W,)."""
+        if not len(times):
+            return
+        first = np.concatenate([[0], np.flatnonzero(np.diff(answers)) + 1])
+        last = np.concatenate([first[1:], [len(answers)]]) - 1
         lengths = times[:, 1] - times[:, 0]
-        edges = np.flatnonzero(np.diff(answers)) + 1
-        for first, last in zip([0, *edges], [*edges, len(answers)], strict=True):
-            if first == last or answers[first] == ABSENT:
-                continue
-            weights = lengths[first:last] if lengths[first:last].any() else None
-            mean = float(np.average(shares[first:last].astype(np.float64), weights=weights))
-            ends = float(times[first, 0]), float(times[last - 1, 1])
-            yield Span(name, *ends, mean, bool(answers[first] == UNSURE))
+        if not np.add.reduceat(lengths, first).all():
+            lengths = np.ones(len(times))
+        sums = np.add.reduceat(lengths * shares, first)
+        means = (sums / np.add.reduceat(lengths, first)).tolist()
+        starts, ends = times[first, 0].tolist(), times[last, 1].tolist()
+        said = answers[first].tolist()
+        for answer, start, end, mean in zip(said, starts, ends, means, strict=True):
+            if answer != ABSENT:
+                yield Span(name, start, end, mean, answer == UNSURE)
 
     def differs(self, other: "Binding") -> str | None:
         """What of another one is different, in words; None where they are the same."""
