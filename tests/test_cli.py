@@ -1,6 +1,7 @@
 """The real command, as a process of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_good_and_bad_files_together(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
     (tmp_path / "text.mp3").write_text("hello")
     names = ["a.mp3", "b.flac", "short.wav", "silent.wav", "text.mp3", "nowhere.wav"]
-    done = run("tag", "--format", "json", *(tmp_path / name for name in names), tmp_path)
+    done = run("tag", "--format", "json", *(tmp_path / name for name in names))
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1
     assert [(row["status"], row["reason"]) for row in rows] == [
@@ -57,28 +58,37 @@ def test_good_and_bad_files_together(tmp_path: Path) -> None:
         ("ok", "silent"),
         ("failed", "not_audio"),
         ("failed", "missing"),
-        ("failed", "is_folder"),
     ]
     assert "text.mp3: failed, not_audio" in done.stderr
+    assert "6 files, 2 failed (not_audio 1, missing 1); 16 s of sound in" in done.stderr
 
 
-def test_results_in_a_folder_are_never_overwritten_unasked(tmp_path: Path) -> None:
+def test_what_lies_in_a_folder_is_never_overwritten_unasked(tmp_path: Path) -> None:
     first, second = tmp_path / "x" / "a.wav", tmp_path / "y" / "a.wav"
     for path in (first, second):
         path.parent.mkdir()
         soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 32_000), 32_000)
     out = tmp_path / "out"
     again = ("tag", first, second, "--format", "html", "--out", out)
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    refused = run(*again)
+    assert (refused.returncode, os.listdir(out)) == (2, ["mine.txt"])
+    assert "--force" in refused.stderr
+    (out / "mine.txt").unlink()
     assert run(*again).returncode == 0
     pages = [out / "x" / "a.wav.html", out / "y" / "a.wav.html"]
-    assert sorted(path for path in out.rglob("*") if path.is_file()) == pages
+    assert sorted(path for path in out.rglob("*.*") if path.is_file()) == [
+        out / "timbretree.journal",
+        *pages,
+    ]
     pages[0].write_text("mine")
-    refused = run(*again)
-    assert refused.returncode == 2
-    assert "--force" in refused.stderr
+    assert run(*again).returncode == 0  # all is done
     assert pages[0].read_text() == "mine"
+    pages[1].unlink()
+    assert "1 done before" in run(*again).stderr
     assert run(*again, "--force").returncode == 0
-    assert pages[0].read_text().startswith("<!DOCTYPE html>") or "<html" in pages[0].read_text()
+    assert all("</html>" in page.read_text() for page in pages)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +96,13 @@ def test_results_in_a_folder_are_never_overwritten_unasked(tmp_path: Path) -> No
     [
         (["--model", "nowhere.onnx"], "nowhere.onnx: No such file"),
         (["--taxonomy", "nonsense"], "no built-in taxonomy is called 'nonsense'"),
-        (["--format", "html", EXAMPLE], "needs a folder"),
+        (["--format", "html", "nowhere.wav"], "needs a folder"),
+        (["--format", "parquet"], "add --out FILE.parquet"),
+        (["--out", "x.csv", "--format", "json"], "expected a csv file at x.csv"),
+        (["--out", "x.html", "--format", "html"], "for html, name a folder"),
+        (["--shard", "17/16"], "up to 16/16, got 17/16"),
+        (["--hop", "9"], "expected a hop from"),
+        (["--from", "nowhere"], "nowhere: No such file"),
         (["--out", EXAMPLE / "below"], "can't be written: Not a directory"),
     ],
 )

@@ -121,6 +121,7 @@ def test_no_torch_outside_network_and_learning() -> None:
 
 def test_the_command_line_imports_nothing_heavy_before_it_must() -> None:
     plain = {"os", "sys", "time", "enum", "pathlib", "typing", "collections", "contextlib", "typer"}
+    plain |= {"dataclasses", "errno", "itertools", "signal", "threading", "types"}
     for path in (SOURCE / "cli").glob("*.py"):
         for module, on_import in imports(path):
             if on_import and not module.startswith("timbretree.cli."):

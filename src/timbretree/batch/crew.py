@@ -1,8 +1,9 @@
 """A crew of worker processes that tag files: one that dies or hangs costs the file in its hand."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -19,6 +20,8 @@ TICK = 0.2
 """Seconds between two looks at the workers."""
 STILLBORN = 3
 """So many workers in a row that end before they take a file, and it is not tried again."""
+AHEAD = 8
+"""So many files for each worker are begun before the answer that comes next is there."""
 
 Progress = Callable[[float], None]
 
@@ -123,8 +126,7 @@ class Crew:
         def take() -> Iterator[Tags]:
             answer = done.get()
             running.discard(answer)
-            if not answer.cancelled():
-                yield answer.result()
+            yield from _answers(answer)
 
         try:
             for path in paths:
@@ -139,6 +141,24 @@ class Crew:
                 yield from take()
         finally:
             for answer in running:
+                answer.cancel()
+
+    def tag_in_order(self, paths: Iterable[Path]) -> Iterator[Tags]:
+        """The same in the order of ``paths``: one that takes long keeps others waiting."""
+        waiting: deque[Future[Tags]] = deque()
+        try:
+            for path in paths:
+                waiting.append(self.submit(path))
+                while waiting[0].done() or len(waiting) >= AHEAD * self.jobs:
+                    yield from _answers(waiting.popleft())
+                    if not waiting:
+                        break
+                if self._finishing:
+                    break
+            while waiting:
+                yield from _answers(waiting.popleft())
+        finally:
+            for answer in waiting:
                 answer.cancel()
 
     def finish(self) -> None:
@@ -237,3 +257,11 @@ class Crew:
             for hand in hands:
                 hand.watch(min(now - before, 2 * TICK))
             before = now
+
+
+def _answers(answer: "Future[Tags]") -> Iterator[Tags]:
+    """The answer, once it is there; none where it was cancelled."""
+    try:
+        yield answer.result()
+    except CancelledError:
+        return

@@ -26,9 +26,7 @@ class HowToTag:
         from timbretree.taxonomy import Taxonomy
 
         tree = None if self.taxonomy is None else Taxonomy.load(self.taxonomy)
-        if self.hop is None:
-            return Tagger(self.model, taxonomy=tree)
-        return Tagger(self.model, taxonomy=tree, hop=self.hop)  # type: ignore[call-arg, unused-ignore]
+        return Tagger(self.model, taxonomy=tree, hop=self.hop)
 
 
 @dataclass(frozen=True)

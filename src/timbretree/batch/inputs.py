@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import quote
@@ -25,6 +26,7 @@ SOUND = frozenset(f".{ending}" for ending in ENDINGS.split())
 """How files end that are taken out of folders, in any case: sound, and videos with sound."""
 
 ON_THE_NET = "this is an address on the net; download it first"
+NO_NAME = "no file can be called so"
 NO_MATCH = "no file matches this pattern"
 
 
@@ -37,6 +39,11 @@ class Input(NamedTuple):
     reason: str | None = None
     """A code of ``REASONS`` where it is known that this is no file to be read."""
     message: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the file really lies: the same however it was named and reached."""
+        return os.path.join(_real(os.path.dirname(self.path)), self.path.name)
 
 
 @dataclass(frozen=True)
@@ -130,9 +137,10 @@ class _Search:
 
     def _one(self, name: str) -> Iterator[Input]:
         path = Path(name)
-        if NET.match(name) and not os.path.lexists(name):
-            if self._is_new(path):
-                yield Input(path, f"_/{quote(name, safe='')}", "missing", ON_THE_NET)
+        if (net := NET.match(name)) or "\0" in name:
+            key = f"_/{quote(name, safe='', errors='surrogateescape')}"
+            if self._is_new(Path(key)):
+                yield Input(path, key, "missing", ON_THE_NET if net else NO_NAME)
         elif os.path.isdir(path):
             yield from self._walk(path)
         elif is_playlist(path) and path.is_file():
@@ -221,6 +229,11 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself; the tagger will say so, if it is called a sound file
         return False
+
+
+@lru_cache(64)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def _key(path: Path, base: str) -> str:

@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from inspect import signature
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -132,9 +131,7 @@ def _tag(tagger: "Tagger", path: str, beat: Callable[[float], None]) -> Tags:
 
     nothing = Tags(path, tagger.info.name, tagger.taxonomy, "failed")
     try:
-        if "on_progress" not in signature(tagger.__call__).parameters:
-            return tagger(Path(path))
-        return tagger(Path(path), on_progress=beat)  # type: ignore[call-arg, unused-ignore]
+        return tagger(Path(path), on_progress=beat)
     except MemoryError:
         return replace(nothing, reason="out_of_memory", message=REASONS["out_of_memory"])
     except Exception as error:  # a mistake of ours costs one file, like a crash, not the rest

@@ -3,13 +3,17 @@ terminal."""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
+from typing import NamedTuple
 
 from timbretree.cli.talk import say
 
 EVERY = 30.0
 """Seconds between two lines."""
+DRAWN_EVERY = 0.5
+"""Seconds between two looks at what is drawn."""
 
 
 class Bar:
@@ -54,6 +58,78 @@ class _TerminalBar(Bar):
 
     def close(self) -> None:
         self._progress.stop()
+
+
+class State(NamedTuple):
+    """How far a job of tagging is."""
+
+    done: int
+    """Recordings that are done, those of earlier runs too."""
+    mine: int
+    """Those that this run did."""
+    whole: int | None
+    """How many there are as far as they were counted; None where they can't be."""
+    counted: bool
+    """Whether all were counted."""
+    seconds: float
+    """Sound that this run heard."""
+    failed: int
+
+
+class Gauge:
+    """Says how far a job of tagging is: drawn on a terminal, else as a line now and then."""
+
+    def __init__(self, state: Callable[[], State]) -> None:
+        self._state = state
+        self._began = time.monotonic()
+        self._over = Event()
+
+    def words(self) -> str:
+        """The state in words."""
+        state, passed = self._state(), time.monotonic() - self._began
+        whole = "" if state.whole is None else f" of {state.whole:,}{'' if state.counted else '+'}"
+        words = [f"{state.done:,}{whole} {'file' if whole == ' of 1' else 'files'}"]
+        if state.seconds:
+            words += [
+                f"{clock(state.seconds)} of sound",
+                f"{state.seconds / passed:,.0f} x real time",
+            ]
+        if state.whole and state.counted and state.mine:
+            words += [f"{clock(passed * (state.whole - state.done) / state.mine)} left"]
+        if state.failed:
+            words += [f"{state.failed:,} failed"]
+        return ", ".join(words)
+
+    def _tell(self) -> None:
+        while not self._over.wait(EVERY):
+            say(self.words())
+
+    def _draw(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        with Progress(
+            BarColumn(24), TextColumn("{task.description}", markup=False),
+            console=Console(stderr=True), transient=True,
+        ) as progress:  # fmt: skip
+            task = progress.add_task(self.words(), total=None)
+            while not self._over.wait(DRAWN_EVERY):
+                state = self._state()
+                whole = state.whole if state.counted else None
+                progress.update(task, completed=state.done, total=whole, description=self.words())
+
+
+@contextmanager
+def gauge(state: Callable[[], State]) -> Iterator[Gauge]:
+    """Say how far a job of tagging is, while it runs, in a thread of its own."""
+    made = Gauge(state)
+    thread = Thread(target=made._draw if sys.stderr.isatty() else made._tell, daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        made._over.set()
+        thread.join()
 
 
 @contextmanager

@@ -1,17 +1,13 @@
 """Verbs for those who own music: tag files, and ask a model file about itself."""
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from timbretree.cli.talk import Force, printable, refuse, say, write
-
-if TYPE_CHECKING:
-    from timbretree.tags import Tags
+from timbretree.cli.talk import Force, number, refuse
 
 
 class Format(StrEnum):
@@ -19,10 +15,23 @@ class Format(StrEnum):
 
     text = "text"
     json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+    jams = "jams"
+    audacity = "audacity"
+    sonic_visualiser = "sonic-visualiser"
     html = "html"
 
 
-Files = Annotated[list[Path], typer.Argument(help="Sound files.", show_default=False)]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Sound files, folders, globs, playlists (m3u, pls), or - for a list on standard "
+        "input: one name a line, or each followed by a NUL.",
+        show_default=False,
+    ),
+]
 Model = Annotated[
     Path | None, typer.Option(help="A model file (default: the one that ships with timbretree).")
 ]
@@ -33,55 +42,74 @@ Tree = Annotated[
         "hornbostel_sachs, or a json or yaml file."
     ),
 ]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where results go: a .jsonl, .csv or .parquet file for all, or a folder for one "
+        "file each (default: standard output). Run the same again to go on where it ended."
+    ),
+]
 
 
 def tag(
-    files: Files,
-    format: Annotated[Format, typer.Option(help="How to write the tags.")] = Format.text,
+    inputs: Inputs = None,
+    listed: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="A list of files, folders and playlists, as on - above."),
+    ] = None,
+    format: Annotated[
+        Format | None, typer.Option(help="How to write the tags.", show_default="text")
+    ] = None,
     model: Model = None,
     taxonomy: Tree = None,
-    out: Annotated[
-        Path | None, typer.Option(help="A folder for one result a file (default: standard output).")
+    hop: Annotated[
+        float | None,
+        typer.Option(callback=number, help="Seconds from one moment of the timeline to the next."),
     ] = None,
+    out: Out = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what each family was heard through.")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Worker processes (default: one a core)."),
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Only a part of the files: 3/16 is the third of sixteen.")
+    ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="With --out: try again what failed before.")
+    ] = False,
+    patience: Annotated[
+        float,
+        typer.Option(
+            min=0, callback=number,
+            help="Give up a file of which nothing was heard for so many seconds; 0 for never.",
+        ),
+    ] = 60.0,
+    memory: Annotated[
+        int, typer.Option(min=0, help="Give up a file that takes more MB; 0 for no limit.")
+    ] = 1500,
     force: Force = False,
-) -> None:
-    """Hear which instruments play in each file.
+) -> None:  # fmt: skip
+    """Hear which instruments play in each recording.
 
-    Exit code 0: all went well; 1: at least one file failed; 2: it could not be done.
+    Exit code 0: all went well; 1: at least one file failed; 2: it could not be done; 130: Ctrl-C,
+    after the files in hand were finished.
     """
-    from timbretree.modelfile import SHIPPED, ModelFileError
-    from timbretree.tagger import Tagger
-    from timbretree.taxonomy import Taxonomy
-    from timbretree.writers import WRITERS
+    from timbretree.cli.jobs import Order, run
 
-    writer = WRITERS[format.value]
-    if format is Format.html and out is None and len(files) > 1:
-        refuse("html of more than one file needs a folder: add --out DIR")
-    results = _result_paths(files, out, writer.suffix, force=force)
-    try:
-        tree = None if taxonomy is None else Taxonomy.load(taxonomy)
-        tagger = Tagger(SHIPPED if model is None else model, taxonomy=tree)
-    except (ModelFileError, ValueError) as error:
-        refuse(str(error))
-    failed = 0
-    for number, (file, result) in enumerate(zip(files, results, strict=True)):
-        tags = tagger(file)
-        failed += tags.status == "failed"
-        _report(tags)
-        written = writer.write(tags, explain)
-        if result is None:
-            gap = "\n" if number and format is Format.text else ""
-            sys.stdout.write(gap + written)
-            sys.stdout.flush()
-            continue
-        try:
-            write(result, written)
-        except OSError as error:
-            refuse(f"{result} can't be written: {error.strerror or error}")
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(
+        run(
+            Order(
+                names=[name for name in inputs or [] if name != "-"],
+                lists=[Path("-")] * ("-" in (inputs or [])) + (listed or []),
+                format=None if format is None else format.value,
+                model=model, taxonomy=taxonomy, hop=hop, out=out, explain=explain, jobs=jobs,
+                shard=shard, retry=retry, patience=patience, memory=memory, force=force,
+            )
+        )
+    )  # fmt: skip
 
 
 def info(
@@ -97,23 +125,3 @@ def info(
     except ModelFileError as error:
         refuse(str(error))
     print(found.to_json()) if json else sys.stdout.write(card.write(found))
-
-
-def _result_paths(
-    files: list[Path], out: Path | None, suffix: str, *, force: bool
-) -> list[Path | None]:
-    """Where each result goes: below ``out`` as the files lie below the folder they share."""
-    if out is None:
-        return [None] * len(files)
-    absolute = [Path(os.path.abspath(file)) for file in files]
-    shared = Path(os.path.commonpath([file.parent for file in absolute]))
-    results = [out / (str(file.relative_to(shared)) + suffix) for file in absolute]
-    there = [result for result in results if result.exists()]
-    if there and not force:
-        refuse(f"{there[0]} exists already; add --force to overwrite it")
-    return list(results)
-
-
-def _report(tags: "Tags") -> None:
-    if tags.reason is not None:
-        say(f"{printable(tags.file)}: {tags.status}, {tags.reason}: {tags.message}")
