@@ -23,7 +23,8 @@ ROOT = HERE.parent
 STEPS = (
     ("as it was: mel in float64 by scipy.fft", "b1a5879"),
     ("mel in float32, in blocks, without importing scipy.fft", "035d031"),
-    ("now", ""),
+    ("no seeking between blocks; libsndfile reads by itself", "d6bc3b1"),
+    ("the network once over each stretch, not once a window: now", ""),
 )
 STAGES = ("decode", "mono and resample", "mel", "network", "rest")
 SONGS = 3
