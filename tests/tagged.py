@@ -265,6 +265,7 @@ FILES: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "wav without tags": (".wav", lambda path: wav(path, tagged=False)),
     "wav, odd": (".wav", lambda path: wav(path, odd=True)),
     "aiff": (".aiff", aiff),
+    "aifc": (".aifc", lambda path: written(path, "AIFF", "FLOAT")),
     "aiff without tags": (".aiff", lambda path: aiff(path, tagged=False)),
 }
 

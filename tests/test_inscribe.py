@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagged import FILES, make, payload
+from tagged import FILES, encoded, make, payload
 from timbretree.inscribe import (
     InscribeError,
     Records,
@@ -399,6 +399,100 @@ def test_any_name_can_be_written(names: list[str]) -> None:
     assert had == ("a",)
     if clean != had:
         assert id3_room.change(applied(splices, room), ())[0] == clean
+
+
+def tag(version: int, body: bytes, flags: int = 0) -> bytes:
+    size = bytes(len(body) >> shift & 127 for shift in (21, 14, 7, 0))
+    return b"ID3" + bytes([version, 0, flags]) + size + body
+
+
+def test_id3_frames_of_ours_are_found_however_they_are_written() -> None:
+    import zlib
+
+    text = b"\x03instruments\0lute"
+    packed = zlib.compress(text)
+    frames = (
+        (4, b"TXXX" + bytes([0, 0, 0, len(text)]) + b"\0\0" + text),
+        (4, b"TXXX" + bytes([0, 0, 0, len(packed) + 4]) + b"\0\x09" + bytes(4) + packed),
+        (4, b"TXXX" + bytes([0, 0, 0, len(text) + 1]) + b"\0\x40G" + text),
+        (3, b"TXXX" + bytes([0, 0, 0, len(packed) + 4]) + b"\0\x80" + bytes(4) + packed),
+        (3, b"TXXX\0\0\0\x25\0\0\1" + "Instruments\0lute".encode("utf-16") + b"\0\0"),
+    )
+    title = b"TIT2\0\0\0\4\0\0\0abc"
+    for version, frame in frames:
+        raw = tag(version, title + frame + title + frame + bytes(9))
+        had, splices = id3_room.change(raw, ("oud",))
+        assert had == ("lute", "lute")
+        new = applied(splices, raw)
+        assert len(new) == len(raw)
+        assert new.count(b"TXXX") == 1
+        assert new.count(title) == 2
+        assert new.index(b"TXXX") == 10 + len(title)
+        assert id3_room.change(new, ("oud",)) == (("oud",), [])
+    locked = b"TXXX" + bytes([0, 0, 0, len(text)]) + b"\0\x04" + text
+    assert id3_room.change(tag(4, locked), ())[0] == (), "what is encrypted can't be read"
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (tag(5, bytes(20)), "version 2.5"),
+        (tag(3, bytes(20), 0x40), "extended header"),
+        (tag(4, bytes(20), 0x10), "footer"),
+        (tag(3, b"\xff\xe0" + bytes(20), 0x80), "can't be put back"),
+    ],
+)
+def test_id3_tags_that_are_strange_are_left_alone(raw: bytes, why: str) -> None:
+    with pytest.raises(InscribeError, match=why):
+        id3_room.change(raw, ("oud",))
+
+
+def test_id3_keeps_what_is_no_frame() -> None:
+    raw = tag(4, b"TIT2\0\0\0\4\0\0\0abc" + b"\x01junk that some program left")
+    had, splices = id3_room.change(raw, ("oud",))
+    new = applied(splices, raw)
+    assert had == ()
+    assert new.endswith(b"abcTXXX\0\0\0\x10\0\0\x03INSTRUMENTS\0oud" + raw[24:])
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "why"),
+    [
+        ("m4a", {"movflags": "frag_keyframe+empty_moov"}, "in fragments"),
+        ("wav", {"rf64": "always"}, "more than 4 GB"),
+        ("mka", {}, "this is matroska"),
+    ],
+)
+def test_files_that_are_left_alone(
+    format: str, options: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    codec = {"m4a": "aac", "wav": "pcm_s16le", "mka": "flac"}[format]
+    path = encoded(tmp_path / f"song.{format}", codec, 44100, **options)
+    with pytest.raises(InscribeError, match=why):
+        look(path, TRIO)
+
+
+def test_wide_tables_of_places_are_moved_too(shelf: Path, tmp_path: Path, records: Records) -> None:
+    path = taken(shelf, "m4a, bare, tags first", tmp_path)
+    data = path.read_bytes()
+    at = data.index(b"stco") - 4
+    size, count = (int.from_bytes(data[at + n : at + n + 4], "big") for n in (0, 12))
+    places = [int.from_bytes(data[at + 16 + 4 * n : at + 20 + 4 * n], "big") for n in range(count)]
+    wide = b"".join((place + 4 * count).to_bytes(8, "big") for place in places)
+    data = data[: at + 16] + wide + data[at + size :]
+    data = data.replace(b"stco", b"co64")
+    for name in (b"co64", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        here = data.index(name) - 4
+        longer = int.from_bytes(data[here : here + 4], "big") + 4 * count
+        data = data[:here] + longer.to_bytes(4, "big") + data[here + 4 :]
+    path.write_bytes(data)
+    sound = payload(path)
+    assert sound
+    inscribe(look(path, TRIO), records)
+    assert path.stat().st_size > len(data)
+    assert payload(path) == sound
+    assert undo(path, records) is not None
+    assert path.read_bytes() == data
 
 
 def test_names_are_made_safe(shelf: Path, tmp_path: Path) -> None:

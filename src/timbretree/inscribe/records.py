@@ -35,10 +35,15 @@ class Records:
         self.folder = state() / "inscribed" if folder is None else folder
 
     def keep(self, record: Record) -> None:
-        """Write a record so that it survives a crash at once. Raises OSError."""
+        """Write a record so that it survives a crash at once. Raises InscribeError."""
         data = record.__dict__ | {"back": [_as_data(each) for each in record.back]}
-        _write(self._of(record), json.dumps(data))
-        _write(self._at(record.path), record.after)
+        try:
+            _write(self._of(record), json.dumps(data))
+            _write(self._at(record.path), record.after)
+        except OSError as error:
+            raise InscribeError(
+                f"what would undo it can't be written to {self.folder}: {error.strerror or error}"
+            ) from error
 
     def find(self, digest: str, path: Path) -> Record | None:
         """The record of the change that made a file with this digest: of the file that lies here,
