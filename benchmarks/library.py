@@ -3,7 +3,7 @@ SQLite beside DuckDB.
 
     python benchmarks/library.py [--work build/library] [--tracks 100000] [--without-duckdb]
 
-Makes a library of tracks that nobody played (what is heard in each is drawn, 96 windows long on
+Makes a library of tracks that nobody played (what is heard in them is drawn, 96 windows long on
 average), asks it what people ask, through the class and through the command, and times it: medians
 of several runs. A folder of 2,000 files is scanned twice; the second time nothing has changed.
 Bytes for each hour are those of music that was tagged (``music.py``). The comparison needs DuckDB
@@ -33,13 +33,16 @@ from timbretree.batch.how import HowToTag
 from timbretree.library import Library, scanning, store
 from timbretree.library.binding import Binding
 from timbretree.library.catalogue import Catalogue, File
+from timbretree.library.keeping import copy
 from timbretree.library.records import pack_looks, pack_scores, pack_windows
 from timbretree.library.words import folded
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores
 
 HERE = Path(__file__).parent
 COMMAND = [str(Path(sys.executable).with_name("timbretree"))]
-HOP, DIMENSIONS, RUNS = 2.5, 384, 9
+HOP, DIMENSIONS, RUNS = 2.5, 512, 9
+DRAWN = 2000
+"""So many tracks are drawn; the others are as copies of them, under names of their own."""
 QUESTIONS: dict[str, dict[str, Any]] = {
     "clarinet and not drums": {},
     "clarinet and not drums, 20 s at least, of woodwind": {
@@ -92,16 +95,22 @@ def build(path: Path, tracks: int) -> None:
     with store.to_write(new) as db:
         catalogue = Catalogue(db, binding)
         for number in range(tracks):
-            artist, name = number % 997, f"/music/Artist {number % 997:03}/{number:06} Song.flac"
-            catalogue.put(File(name.encode(), number, 0), number.to_bytes(16, "big"),
-                          drawn(chance, binding, name))  # fmt: skip
-            texts = f"Song {number}", f"Artist {artist:03}", f"Album {number % 9973}"
+            name = f"/music/Artist {number % 997:03}/{number:06} Song.flac"
+            file = File(name.encode(), number, 0)
+            if number < DRAWN:
+                catalogue.put(file, number.to_bytes(16, "big"), drawn(chance, binding, name))
+            else:  # as a copy that turns up
+                db.execute("BEGIN")
+                origin = int(chance.integers(DRAWN)) + 1
+                copy(db, origin, catalogue.place(file, number.to_bytes(16, "big")))
+                db.execute("COMMIT")
+            texts = f"Song {number}", f"Artist {number % 997:03}", f"Album {number % 9973}"
             db.execute(
                 "UPDATE tracks SET title = ?1, artist = ?2, album = ?3, title_key = ?4, "
                 "artist_key = ?5, album_key = ?6 WHERE number = ?7",
                 (*texts, *map(folded, texts), number + 1),
             )
-            if number % 10_000 == 0 and sys.stderr.isatty():
+            if number % 1000 == 0 and sys.stderr.isatty():
                 print(f"\r{number:,} tracks made", end="", file=sys.stderr)
     new.rename(path)
 

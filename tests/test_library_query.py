@@ -4,6 +4,7 @@ import inspect
 import sqlite3
 import string
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +122,7 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
 
 def test_the_help_screen_is_the_language() -> None:
     assert HELP in inspect.getdoc(find)
+    assert HELP in (Path(__file__).parents[1] / "docs" / "library.md").read_text("utf-8")
     for line in HELP.splitlines():
         parse(line[:29].strip(), NAMES)
 

@@ -276,6 +276,16 @@ def test_others_read_while_a_scan_writes(library: Path, music: Path) -> None:
             assert other.search().total == 5
 
 
+def test_whoever_reads_sees_one_scan_after_another(library: Path, music: Path) -> None:
+    scan(library, music)
+    with Library(library) as asked:
+        for number in range(3):
+            assert asked.search().total == 4 + number
+            fill(music, f"new{number}.mp3")
+            scan(library, music)
+        assert asked.search().total == 7
+
+
 def test_a_library_at_rest_is_one_file(library: Path, music: Path) -> None:
     scan(library, music)
     assert [each.name for each in library.parent.iterdir() if "library" in each.name] == [

@@ -1,5 +1,6 @@
 """Verbs for a collection: scan it into a library, find in it, count it."""
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 """Tracks that the text shows unless --limit says otherwise."""
-STOPPED = 130
+STOPPED, PIPE_CLOSED = 130, 141
 
 Place = Annotated[
     Path | None,
@@ -180,8 +181,7 @@ def find(
         refuse(error.pointed())
     except LibraryError as error:
         refuse(str(error))
-    sys.stdout.buffer.write(FINDINGS[format.value](page))
-    sys.stdout.flush()
+    _put(FINDINGS[format.value](page))
     for row in left_out(page) if format is Findings.m3u else ():
         say(f"left out of the playlist, for its name has a line break: {printable(row.track.path)}")
     _say_more(page, offset)
@@ -201,9 +201,8 @@ def stats(
             counted, tree = asked.stats(), asked.binding.taxonomy
     except LibraryError as error:
         refuse(str(error))
-    sys.stdout.write(
-        stats_as_text(counted, tree) if format is Numbers.text else stats_as_json(counted)
-    )
+    text = stats_as_text(counted, tree) if format is Numbers.text else stats_as_json(counted)
+    _put(text.encode())
 
 
 def _look(running: "Scan", roots: list[Path], *, retry: bool) -> None:
@@ -264,6 +263,16 @@ def _alike(asked: "Library", file: Path, limit: int | None, offset: int) -> "Pag
     if tags.status == "failed":
         raise LibraryError(f"{printable(file)}: {tags.reason}: {tags.message}")
     return asked.like(tags, limit=limit, offset=offset)
+
+
+def _put(data: bytes) -> None:
+    """Write to standard output; who reads there may have read enough, such as head."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise typer.Exit(PIPE_CLOSED) from None
 
 
 def _say_more(page: "Page", offset: int) -> None:

@@ -127,12 +127,12 @@ class Catalogue:
         left = next((each for each, *at in same if not _is_still_so(*at)), None)
         with _whole(self.db):
             if path == file.path:  # only touched
-                self._place(file, digest)
+                self.place(file, digest)
                 self.summary.unchanged += 1
             elif left is not None:
                 self._move(left, file)
             else:
-                number = self._place(file, digest)
+                number = self.place(file, digest)
                 copy(self.db, origin, number)
                 self._describe(number, read_metadata(file.name) or {})
                 self.summary.copies += 1
@@ -142,7 +142,7 @@ class Catalogue:
         """Put down what was heard in a file that is new or has changed."""
         told = read_metadata(file.name) or {}
         with _whole(self.db):
-            number = self._place(file, digest)
+            number = self.place(file, digest)
             keep(self.db, number, tags, self.binding)
             self._describe(number, told)
         self.summary.tagged += 1
@@ -150,7 +150,7 @@ class Catalogue:
         if tags.reason is not None:
             self.summary.reasons[tags.reason] += 1
 
-    def _place(self, file: File, digest: bytes | None) -> int:
+    def place(self, file: File, digest: bytes | None) -> int:
         """The row of a file, new or as it is now."""
         found = self.db.execute(
             "INSERT INTO tracks (id, path, path_key, size, mtime_ns, digest, there) "
