@@ -204,3 +204,15 @@ def test_every_known_fault_has_its_test() -> None:
     assert len(rows("Known faults of others' code")) == 6
     for row in rows("Known faults of others' code"):
         assert "`tests/" in row.cells[2], row
+
+
+def test_the_citation_names_the_paper_and_the_version() -> None:
+    import yaml
+
+    from timbretree import __version__
+
+    found = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert found["version"] == __version__
+    paper = found["preferred-citation"]
+    assert "attention-based approach to hierarchical" in paper["title"]
+    assert len(paper["authors"]) == 6

@@ -4,9 +4,9 @@
 
 OUT/sounds gets a folder a tag of 32 kHz mono ogg files of at most 6 s, and manifest.csv (file, tag,
 source, licence, attribution, seconds); OUT/fonts gets the SoundFonts and LICENCES.txt. --packages
-is where the packages are fetched to, and kept. Notes that NOTES, another such folder, has too are
-left out. A row of notes.csv is a folder of a package, or a file that packs several sounds; patterns
-of names in it, between "|"; and the one tag of all these, or "font".
+is where the packages are fetched to, and kept (by default OUT/packages). Notes that NOTES, another
+such folder, has too are left out. A row of notes.csv is a folder of a package, or a file that packs
+several sounds; patterns of names in it, between "|"; and the one tag of all these, or "font".
 """
 
 import argparse
@@ -73,14 +73,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("out", type=Path)
-    parser.add_argument("--packages", type=Path, default=Path("packages"))
+    parser.add_argument("--packages", type=Path, help="keeps what was fetched; OUT/packages")
     parser.add_argument("--without", type=Path)
     args = parser.parse_args()
+    packages = args.packages or args.out / "packages"
     with Path(__file__).with_name("notes.csv").open(encoding="utf-8", newline="") as file:
         rows = [Row(**line) for line in csv.DictReader(file)]
-    _fonts([row for row in rows if row.tag == "font"], args.packages, args.out / "fonts")
+    _fonts([row for row in rows if row.tag == "font"], packages, args.out / "fonts")
     known = _Known(args.without)
-    notes = _notes([row for row in rows if row.tag != "font"], args.packages)
+    notes = _notes([row for row in rows if row.tag != "font"], packages)
     _write(_chosen(note for note in notes if known.new(note)), args.out / "sounds")
 
 
