@@ -1,8 +1,6 @@
 """When each instrument plays: the windows of a recording joined to stretches of time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,22 +96,18 @@ def _even(count: int) -> Bands:
 def _ordered(
     tags: Tags, names: tuple[str, ...], shares: Array, present: Bools, unsure: Bools
 ) -> list[Span]:
-    found = [
-        span
-        for column, name in enumerate(names)
-        for span in _runs(tags, name, shares[:, column], present[:, column], unsure[:, column])
-    ]
-    return sorted(found, key=lambda span: span.start)  # stable: the tree's order stays within
-
-
-def _runs(tags: Tags, name: str, shares: Array, present: Bools, unsure: Bools) -> Iterator[Span]:
-    said = np.where(present, 2, np.where(unsure, 1, 0)).tolist()
-    for answer, run in groupby(range(len(said)), key=said.__getitem__):
-        if not answer:
-            continue
-        first, *_, last = [*run] * 2
-        windows = tags.windows[first : last + 1]
-        lengths = np.array([window.end - window.start for window in windows])
-        weights = lengths if lengths.sum() > 0 else np.ones(len(windows))
-        mean = float(np.average(shares[first : last + 1].astype(np.float64), weights=weights))
-        yield Span(name, windows[0].start, windows[-1].end, mean, answer == 1)
+    starts = np.array([window.start for window in tags.windows])
+    ends = np.array([window.end for window in tags.windows])
+    weights = ends - starts if (ends > starts).all() else np.ones(len(starts))
+    said = np.where(present, 2, np.where(unsure, 1, 0))  # (W, K)
+    found: list[Span] = []
+    for column, name in enumerate(names):
+        first = np.flatnonzero(np.diff(said[:, column], prepend=-1))  # of each run of one answer
+        last = np.append(first[1:], len(said)) - 1
+        means = np.add.reduceat(weights * shares[:, column], first)
+        means /= np.add.reduceat(weights, first)
+        rows = zip(starts[first].tolist(), ends[last].tolist(), means.tolist(), strict=True)
+        for row, answer in zip(rows, said[first, column].tolist(), strict=True):
+            if answer:
+                found.append(Span(name, *row, unsure=answer == 1))
+    return sorted(found, key=lambda span: span.start)  # stable: the taxonomy's order stays within

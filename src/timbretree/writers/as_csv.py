@@ -32,6 +32,4 @@ def _safe(text: str) -> str:
 
 
 def _cells(row: Row) -> tuple[object, ...]:
-    return tuple(
-        "" if cell is None else f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row
-    )
+    return tuple(f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row)
