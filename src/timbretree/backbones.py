@@ -1,4 +1,9 @@
-"""The trunks: log-mel spectrogram in, one embedding a clip out; ``num_features`` is its length."""
+"""The trunks: log-mel spectrogram in, one embedding a clip out; ``num_features`` is its length.
+
+Asked about spans of a clip, (N, 2) frames from the first to the one after the last, a trunk runs
+over the clip once and tells of each span: B clips and N spans give B * N embeddings, those of the
+first clip first. What lies beyond a span's ends is heard faintly, as far as the convolutions reach.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,8 +39,8 @@ class Cnn14(nn.Module):
         nn.init.xavier_uniform_(self.fc1.weight)
         nn.init.zeros_(self.fc1.bias)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        """(B, frames, 64) to (B, 2048); at least 32 frames."""
+    def forward(self, mel: Tensor, spans: Tensor | None = None) -> Tensor:
+        """(B, frames, 64) to (B, 2048), or (B * N, 2048); at least 32 frames."""
         image = mel[:, None]  # (B, 1, frames, 64)
         image = self.bn0(image.transpose(1, 3)).transpose(1, 3)  # each mel band its own statistics
         image = self.spec_augment(image)
@@ -45,7 +50,12 @@ class Cnn14(nn.Module):
                 image = F.avg_pool2d(image, 2)
             image = F.dropout(image, 0.2, self.training)
         over_time = image.mean(dim=3)  # (B, 2048, frames / 32)
-        pooled = over_time.amax(dim=2) + over_time.mean(dim=2)
+        if spans is None:
+            pooled = over_time.amax(dim=2) + over_time.mean(dim=2)
+        else:
+            share = _shares(spans, over_time.shape[2], 32)  # (N, frames / 32)
+            inside = over_time[:, None].where(share[:, None] > 0, -torch.inf)  # (B, N, 2048, ...)
+            pooled = inside.amax(dim=3).flatten(0, 1) + _means(over_time, share)
         pooled = F.dropout(pooled, 0.5, self.training)
         return F.relu(self.fc1(pooled))
 
@@ -111,20 +121,35 @@ class MobileNet(nn.Module):
         self.spec_augment = SpecAugment(mels=16)
         before = self._wide(16)
         layers: list[nn.Module] = [_convolve(1, before, 3, nn.Hardswish, stride=2)]
+        stride = 2
         for row in _TABLE:
+            stride *= row.stride
             layers.append(
-                _InvertedResidual(before, self._wide(row.inside), self._wide(row.after), row)
+                _InvertedResidual(
+                    before, self._wide(row.inside), self._wide(row.after), row, stride
+                )
             )
             before = self._wide(row.after)
         layers.append(_convolve(before, 6 * before, 1, nn.Hardswish))
         self.features = nn.Sequential(*layers)
         self.embed = nn.Linear(6 * before, self.num_features)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        """(B, frames, 128) to (B, 512); any number of frames."""
-        image = self.spec_augment(mel[:, None])
-        image = self.features(image.transpose(2, 3))  # (B, 384, 4, frames / 32)
-        embedding = F.hardswish(self.embed(image.mean(dim=(2, 3))))
+    def forward(self, mel: Tensor, spans: Tensor | None = None) -> Tensor:
+        """(B, frames, 128) to (B, 512), or (B * N, 512); any number of frames.
+
+        The layers that weigh the channels by how loud each is in the whole clip do so, when asked
+        about spans, at each moment by what is around it, as far as a span is long.
+        """
+        image = self.spec_augment(mel[:, None]).transpose(2, 3)
+        near = None if spans is None else _Near(spans)
+        for layer in self.features:
+            image = layer(image, near) if isinstance(layer, _InvertedResidual) else layer(image)
+        over_time = image.mean(dim=2)  # (B, 384, frames / 32)
+        if spans is None:
+            pooled = over_time.mean(dim=2)
+        else:
+            pooled = _means(over_time, _shares(spans, over_time.shape[2], 32))
+        embedding = F.hardswish(self.embed(pooled))
         return F.dropout(embedding, 0.2, self.training)
 
     @classmethod
@@ -135,7 +160,7 @@ class MobileNet(nn.Module):
 class _InvertedResidual(nn.Module):
     """Widen, filter each channel alone, weigh the channels, narrow; add the input where it fits."""
 
-    def __init__(self, before: int, inside: int, after: int, row: _Row) -> None:
+    def __init__(self, before: int, inside: int, after: int, row: _Row, stride: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         if inside != before:
@@ -144,25 +169,72 @@ class _InvertedResidual(nn.Module):
             _convolve(inside, inside, row.kernel, row.activation, stride=row.stride, groups=inside)
         )
         if row.squeeze:
-            layers.append(_SqueezeExcitation(inside))
+            layers.append(_SqueezeExcitation(inside, stride))
         layers.append(_convolve(inside, after, 1, nn.Identity))
         self.block = nn.Sequential(*layers)
         self.residual = row.stride == 1 and before == after
 
-    def forward(self, image: Tensor) -> Tensor:
-        changed: Tensor = self.block(image)
+    def forward(self, image: Tensor, near: "_Near | None" = None) -> Tensor:
+        changed = image
+        for layer in self.block:
+            squeeze = isinstance(layer, _SqueezeExcitation)
+            changed = layer(changed, near) if squeeze else layer(changed)
         return changed + image if self.residual else changed
 
 
 class _SqueezeExcitation(nn.Module):
-    def __init__(self, channels: int) -> None:
+    """Weighs the channels. ``stride``: frames of the clip to one of the image."""
+
+    def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
+        self.stride = stride
         self.fc1 = nn.Linear(channels, _to_eights(channels // 4))
         self.fc2 = nn.Linear(_to_eights(channels // 4), channels)
 
-    def forward(self, image: Tensor) -> Tensor:
-        scale = torch.sigmoid(self.fc2(F.relu(self.fc1(image.mean(dim=(2, 3))))))
-        return image * scale[:, :, None, None]
+    def forward(self, image: Tensor, near: "_Near | None" = None) -> Tensor:
+        loudness = F.avg_pool2d(image, (image.shape[2], 1))  # (B, channels, 1, T)
+        if near is None:
+            loudness = loudness.mean(dim=3, keepdim=True)
+        else:
+            loudness = near.mean(loudness, self.stride)
+        scale = torch.sigmoid(_each(self.fc2, F.relu(_each(self.fc1, loudness))))
+        return image * scale
+
+
+def _each(linear: nn.Linear, image: Tensor) -> Tensor:
+    """A linear layer at each place of an image, as a convolution: nothing need be turned round."""
+    return F.conv2d(image, linear.weight[:, :, None, None], linear.bias)
+
+
+class _Near:
+    """Averages over what is less than half a span away, before or after."""
+
+    def __init__(self, spans: Tensor) -> None:
+        first, last = spans.unbind(dim=1)
+        self.reach = (last - first).mean() / 2
+        self._matrices: dict[int, Tensor] = {}
+
+    def mean(self, over_time: Tensor, stride: int) -> Tensor:
+        """(..., T) to the same, where one step in time is ``stride`` frames of the clip."""
+        if stride not in self._matrices:
+            place = torch.arange(over_time.shape[-1], device=over_time.device) * float(stride)
+            near = ((place[:, None] - place).abs() <= self.reach).to(over_time.dtype)
+            self._matrices[stride] = near / near.sum(dim=0)
+        return over_time @ self._matrices[stride]
+
+
+def _shares(spans: Tensor, length: int, stride: int) -> Tensor:
+    """(N, length): how much each of some long frames, ``stride`` frames each, counts in a span."""
+    first, last = spans.unbind(dim=1)
+    begin = torch.arange(length, device=spans.device) * float(stride)
+    end = torch.minimum(last[:, None], begin + stride)
+    inside = (end - torch.maximum(first[:, None], begin)).clamp(min=0)
+    return inside / inside.sum(dim=1, keepdim=True)
+
+
+def _means(over_time: Tensor, share: Tensor) -> Tensor:
+    """(B, D, T) and (N, T) to (B * N, D)."""
+    return (share @ over_time.transpose(1, 2)).flatten(0, 1)
 
 
 def _convolve(

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from onnxscript import optimizer
 from torch import Tensor, nn
 
@@ -23,6 +24,9 @@ from timbretree.checkpoint import Checkpoint
 from timbretree.model import InstrumentNet
 from timbretree.modelfile import KEY, ModelFile, ModelInfo
 
+OUTPUTS = ("fine", "coarse", "attention")
+WHOLE = (0.0, 1e9)
+"""The span that is heard where none is asked for, in frames: longer than any recording."""
 TOLERANCE = 1e-4
 """The most by which a probability or a weight of the attention may differ."""
 
@@ -85,27 +89,36 @@ class _Listening(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, mel: Tensor) -> tuple[Tensor, ...]:
-        return tuple(each for each in self.net.listen(mel) if each is not None)
+    def forward(self, mel: Tensor, spans: Tensor) -> tuple[Tensor, ...]:
+        embedding = self.net.backbone(mel, spans)
+        said = self.net.head(embedding)
+        return tuple(each for each in (*said, embedding) if each is not None)
 
 
 def _write(net: InstrumentNet, info: ModelInfo, path: Path) -> None:
     spec = info.melspec
-    mel = torch.zeros(2, spec.frames(spec.rate * 2), spec.mels)
+    inputs = {
+        "mel": torch.zeros(2, spec.frames(spec.rate * 2), spec.mels),
+        "spans": torch.tensor([WHOLE, (0.0, 100.0), (50.0, 150.0)]),
+    }
     with torch.inference_mode():
-        outputs = ["fine", "coarse", "attention"][: len(_Listening(net)(mel))]
+        said = net.listen(inputs["mel"])
+    outputs = [name for name, each in zip(OUTPUTS, said, strict=False) if each is not None]
     clips, frames = torch.export.Dim("clips", min=1), torch.export.Dim("frames", min=32)
     with _quiet_exporter():
         program = torch.onnx.export(
-            _Listening(net), (mel,), dynamo=True, verbose=False, external_data=False,
-            input_names=["mel"], output_names=outputs,
-            dynamic_shapes={"mel": {0: clips, 1: frames}},
+            _Listening(net), tuple(inputs.values()), dynamo=True, verbose=False,
+            external_data=False, input_names=list(inputs), output_names=[*outputs, "embedding"],
+            dynamic_shapes=({0: clips, 1: frames}, {0: torch.export.Dim("spans", min=1)}),
             optimize=False,  # it would melt BatchNorm into the weights
         )  # fmt: skip
         assert program is not None
         optimizer.fold_constants(program.model)
         optimizer.remove_unused_nodes(program.model)
-    write_model(program.model_proto, info, path)
+    model = program.model_proto
+    # an input that is also an initializer may be left out
+    model.graph.initializer.append(numpy_helper.from_array(np.array([WHOLE], np.float32), "spans"))
+    write_model(model, info, path)
 
 
 def write_model(model: onnx.ModelProto, info: ModelInfo, path: Path) -> None:
@@ -147,15 +160,18 @@ def _difference(net: InstrumentNet, file: ModelFile) -> float:
     spec = file.info.melspec
     noise = np.random.default_rng(0)
     worst = 0.0
-    for clips, seconds in ((1, file.info.seconds), (3, 1.3)):
+    parts = np.array([(0, 64), (40.5, 130)], np.float32)
+    for clips, seconds, spans in ((1, file.info.seconds, None), (3, 1.3, None), (2, 1.3, parts)):
         samples = round(seconds * spec.rate)
         tones = np.sin(np.arange(samples) * noise.uniform(0.01, 0.5, (clips, 1)))
         waveform = noise.normal(0, 0.1, (clips, samples)) + 0.3 * tones
         with torch.inference_mode():
             mel = net.frontend(torch.from_numpy(waveform.astype(np.float32)))
-            wanted = net.listen(mel)
-        got = file.raw(mel.numpy())
-        for ours, theirs in zip(wanted, got, strict=True):
+            asked = None if spans is None else torch.from_numpy(spans)
+            embedding = net.backbone(mel, asked)
+            wanted = (*net.head(embedding), embedding)
+        got = file.listen_raw(mel.numpy(), spans)
+        for ours, theirs in zip(wanted, (*got.prediction, got.embedding), strict=True):
             if ours is not None:
                 worst = max(worst, float(np.abs(ours.numpy() - theirs).max()))
     return worst

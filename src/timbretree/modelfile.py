@@ -1,17 +1,17 @@
 """The model file: one .onnx that carries its network and all that is needed to use it.
 
-Besides the graph (input ``mel``; outputs ``fine``, ``coarse`` and, for heads with a look,
-``attention``) it holds one metadata entry, ``timbretree``: the taxonomy, the spectrogram, the
-calibration, the thresholds, the licence, how it was made and what it scored.
+Besides the graph (inputs ``mel`` and, if asked, ``spans``; outputs ``fine``, ``coarse``, for heads
+with a look ``attention``, and ``embedding``) it holds one metadata entry, ``timbretree``: the
+taxonomy, the spectrogram, the calibration, the thresholds, the licence, how it was made and what it
+scored.
 ``docs/model-file.md`` describes it.
 """
 
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,10 @@ from timbretree.calibration import UNCALIBRATED, UNTOUCHED, Calibrated, Calibrat
 from timbretree.labels import Prediction
 from timbretree.melspec import MelSpec
 from timbretree.onnxbytes import MalformedError, OnnxBytes
+from timbretree.runtime import RuntimeUnusableError, Session
 from timbretree.taxonomy import Taxonomy, TaxonomyError
+
+Array = NDArray[np.float32]
 
 SCHEMA, FORMER = 2, 1
 """What is written, and what was before there was calibration."""
@@ -119,66 +122,97 @@ class ModelInfo:
             )
 
 
-class ModelFile:
-    """An opened model file, verified and ready to run on the CPU.
+class Listened(NamedTuple):
+    """What a model file says of some clips or spans of them, and what its head saw of each."""
 
-    Raises ModelFileError where the file is missing, is no model file, is of an unknown schema,
-    where shapes, taxonomy and thresholds do not fit each other, and where weights are not finite.
+    prediction: Prediction
+    embedding: Array | None
+    """(B, D), or None where the file does not tell."""
+
+
+class ModelFile:
+    """An opened model file, verified and ready to run.
+
+    ``device`` is auto, cpu, or cuda, for an NVIDIA GPU by the package onnxruntime-gpu; auto takes
+    the GPU where it works. ``runtime.provider`` says where it runs. Raises ModelFileError where
+    the file is missing, is no model file, is of an unknown schema, where shapes, taxonomy and
+    thresholds do not fit each other, where weights are not finite, and where the device can't be
+    had.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, device: str = "auto") -> None:
         self.path = Path(path)
         try:
-            self._bytes = OnnxBytes(self.path.read_bytes())
-            self.info = _read_info(self._bytes)
-            _check_weights(self._bytes)
+            content = OnnxBytes(self.path.read_bytes())
+            self.info = _read_info(content)
+            _check_weights(content)
+            self.runtime = Session(content.data, device)
             self._check_shapes()
         except OSError as error:
             raise ModelFileError(f"{self.path}: {error.strerror or error}") from error
-        except (MalformedError, ModelFileError) as error:
+        except (MalformedError, ModelFileError, RuntimeUnusableError) as error:
             raise ModelFileError(
                 f"{self.path} is no model file that can be used: {error}"
             ) from error
 
-    def run(self, mel: NDArray[np.float32]) -> Prediction:
+    @property
+    def slides(self) -> bool:
+        """Whether it hears many spans of a clip at the price of one run over it."""
+        return "spans" in self.runtime.optional
+
+    def run(self, mel: Array) -> Prediction:
         """Hear (B, frames, mels) of log-mel spectrogram; numpy arrays in float32 come back.
 
         Probabilities are calibrated. The attention is the network's own, so for heads with a look
         coarse = look^T fine holds of what ``raw`` gives.
         """
-        return Calibrated.of(self.info).correct(self.raw(mel))
+        return self.listen(mel).prediction
 
-    def raw(self, mel: NDArray[np.float32]) -> Prediction:
-        """The same as the network itself says it, before calibration."""
-        outputs: list[Any] = self._session.run(None, {"mel": mel})
-        return Prediction(*outputs)
+    def listen(self, mel: Array, spans: Array | None = None) -> Listened:
+        """Hear (B, frames, mels), or B * N spans of them, and tell what the head saw, too.
 
-    @cached_property
-    def _session(self) -> Any:
-        import onnxruntime
+        ``spans`` is (N, 2), frames from the first to the one after the last, the same of each clip;
+        answers come clip by clip. A file that ``slides`` runs once, and a span then hears a little
+        of what is around it, as ``docs/model-file.md`` says; others hear each span for itself.
+        """
+        said = self.listen_raw(mel, spans)
+        return Listened(Calibrated.of(self.info).correct(said.prediction), said.embedding)
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # two threads cost 43 % more CPU for 5 % less time
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        try:
-            return onnxruntime.InferenceSession(
-                self._bytes.data, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's own exceptions share no base
-            raise ModelFileError(f"ONNX Runtime can't load it: {error}") from error
+    def raw(self, mel: Array) -> Prediction:
+        """The same as ``run`` as the network itself says it, before calibration."""
+        return self.listen_raw(mel).prediction
+
+    def listen_raw(self, mel: Array, spans: Array | None = None) -> Listened:
+        """The same as ``listen`` as the network itself says it, before calibration."""
+        if spans is None:
+            outputs = self.runtime.run({"mel": mel})
+        elif self.slides:
+            outputs = self.runtime.run({"mel": mel, "spans": np.asarray(spans, np.float32)})
+        else:
+            places = np.rint(spans).astype(int)
+            parts = [self.runtime.run({"mel": mel[:, first:last]}) for first, last in places]
+            outputs = {
+                name: np.stack([part[name] for part in parts], axis=1).reshape(-1, *shape[1:])
+                for name, shape in self.runtime.outputs.items()
+            }
+        embedding = outputs.pop("embedding", None)
+        return Listened(Prediction(**outputs), embedding)
 
     def _check_shapes(self) -> None:
         tree, mels = self.info.taxonomy, self.info.melspec.mels
         wanted = {"fine": [len(tree.tags)], "coarse": [len(tree.groups)]}
         wanted["attention"] = [len(tree.tags), len(tree.groups)]
-        inputs = {node.name: node.shape for node in self._session.get_inputs()}
+        inputs, optional = self.runtime.inputs, self.runtime.optional
         if list(inputs) != ["mel"] or inputs["mel"][2:] != [mels]:
             raise ModelFileError(f"expected one input mel (clips, frames, {mels}), got {inputs}")
-        outputs = {node.name: node.shape[1:] for node in self._session.get_outputs()}
+        if optional and (list(optional) != ["spans"] or optional["spans"][1:] != [2]):
+            raise ModelFileError(f"expected one optional input spans (spans, 2), got {optional}")
+        outputs = {name: shape[1:] for name, shape in self.runtime.outputs.items()}
+        embedding = outputs.pop("embedding", [1])
         if list(outputs) not in (["fine", "coarse"], ["fine", "coarse", "attention"]):
             raise ModelFileError(f"expected outputs fine, coarse, attention, got {list(outputs)}")
+        if len(embedding) != 1:
+            raise ModelFileError(f"expected an embedding (clips, D), got (clips, {embedding})")
         for name, shape in outputs.items():
             if shape != wanted[name]:
                 raise ModelFileError(

@@ -1,8 +1,8 @@
 """A recording in, tags out: windows, probabilities, thresholds, and words where they disagree."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,28 +10,27 @@ from numpy.typing import NDArray
 
 from timbretree.audio import (
     REASONS,
-    SILENCE,
     AudioError,
     Clip,
     Limits,
     Recording,
-    Window,
     resample,
-    windows,
     without_damage,
 )
 from timbretree.calibration import Calibrated
+from timbretree.hearing import SHORTEST, hear, is_silent
 from timbretree.labels import Prediction
-from timbretree.melspec import MelSpec, log_mel
+from timbretree.melspec import log_mel
 from timbretree.modelfile import SHIPPED, ModelFile
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores, disagreements
 from timbretree.taxonomy import Taxonomy
 
 Array = NDArray[np.float32]
 
-SHORTEST = 3.0
-"""Seconds: anything shorter is followed by silence up to this length, or it would be
-answered with more wrong tags (``benchmarks/short_clips.py`` compares)."""
+Progress = Callable[[float], None]
+
+SHORTEST_HOP = 0.1
+"""Seconds: a timeline is not denser than this; the network tells no finer."""
 BEST = 4
 """A file's probability is the mean over the best 1 in 4 of its windows."""
 
@@ -43,16 +42,32 @@ class Tagger:
 
     ``model`` is a path to a model file (default: the one that ships with timbretree).
     ``taxonomy`` groups the same tags in another tree than the model's own: a group's probability
-    is then that of its most probable tag. Raises ModelFileError, and ValueError where the two do
-    not have the same tags.
+    is then that of its most probable tag. ``hop`` is the seconds from one window of the timeline
+    to the next, from 0.1 to a window's length (default: the model's own); what is said of the
+    recording as a whole does not depend on it. Raises ModelFileError, and ValueError where the two
+    do not have the same tags and for another hop.
+
+    The network runs once over each moment, in stretches of up to three windows, and its answers
+    for the windows are taken from that, so one hears a little beyond its window's ends.
+    ``docs/model-file.md`` tells how far these answers are from those of windows heard apart.
     """
 
     def __init__(
-        self, model: str | Path | ModelFile = SHIPPED, *, taxonomy: Taxonomy | None = None
+        self,
+        model: str | Path | ModelFile = SHIPPED,
+        *,
+        taxonomy: Taxonomy | None = None,
+        hop: float | None = None,
     ) -> None:
         self.model = model if isinstance(model, ModelFile) else ModelFile(model)
         self.info = self.model.info
         self.taxonomy = self.info.taxonomy if taxonomy is None else taxonomy
+        self.hop = hop
+        if hop is not None and not SHORTEST_HOP <= hop <= self.info.seconds:
+            raise ValueError(
+                f"expected a hop from {SHORTEST_HOP} to {self.info.seconds:g} seconds, the length "
+                f"of a window of model {self.info.name!r}, got {hop}"
+            )
         self.regrouped = self.taxonomy.children != self.info.taxonomy.children
         if self.taxonomy.tags != self.info.taxonomy.tags:
             strange = sorted(set(self.taxonomy.tags) ^ set(self.info.taxonomy.tags))
@@ -61,13 +76,16 @@ class Tagger:
                 f"in their order; they differ in {', '.join(strange) or 'the order'}"
             )
 
-    def __call__(self, recording: str | Path | Clip) -> Tags:
-        """Tag a file, or a Clip in memory. Bad audio raises nothing: ``Tags.status`` tells."""
+    def __call__(self, recording: str | Path | Clip, on_progress: Progress | None = None) -> Tags:
+        """Tag a file, or a Clip in memory. Bad audio raises nothing: ``Tags.status`` tells.
+
+        ``on_progress`` is called with the seconds heard so far, every few windows.
+        """
         if isinstance(recording, Clip):
-            return self._tag_clip(recording)
+            return self._tag_clip(recording, on_progress)
         try:
             with Recording(recording, rate=self.info.melspec.rate) as file:
-                heard = self._hear_all(file)
+                heard = self._hear_all(file, on_progress)
             return self._conclude(str(recording), heard, file.seconds, file.reason)
         except AudioError as error:
             return self._failed(str(recording), error.code, str(error))
@@ -77,49 +95,59 @@ class Tagger:
 
         Silence is not shown to the network, which was never taught what to say of it.
         """
-        return self._hear(Window(0, samples), _Spectra(self.info.melspec))
+        if is_silent(samples):
+            return self._nothing()
+        spec = self.info.melspec
+        short = max(0, math.ceil(SHORTEST * spec.rate) - len(samples))
+        fine, coarse, attention, _ = self.model.run(
+            log_mel(np.pad(samples, (0, short)), spec)[None]
+        )
+        return self._regroup(
+            Prediction(fine[0], coarse[0], None if attention is None else attention[0])
+        )
 
-    def _hear(self, window: Window, spectra: "_Spectra") -> Prediction:
+    def _nothing(self) -> Prediction:
         tree = self.taxonomy
-        if _silent(window.samples):
-            nothing = np.zeros(len(tree.tags), np.float32), np.zeros(len(tree.groups), np.float32)
-            return Prediction(*nothing)
-        heard = self.model.run(spectra.of(window)[None])
-        fine, coarse = heard.fine[0], heard.coarse[0]
-        attention = None if heard.attention is None else heard.attention[0]
-        if self.regrouped:
-            below = np.where(tree.members, fine[:, None], -1.0)  # (F, C)
-            coarse, look = below.max(axis=0), below.argmax(axis=0)
-            attention = np.eye(len(tree.tags), dtype=np.float32)[:, look]
-        return Prediction(fine, coarse, attention)
+        return Prediction(np.zeros(len(tree.tags), "f4"), np.zeros(len(tree.groups), "f4"))
 
-    def _tag_clip(self, clip: Clip) -> Tags:
+    def _regroup(self, said: Prediction) -> Prediction:
+        """What one window is in the groups of another tree than the model's."""
+        if not self.regrouped:
+            return said
+        tree = self.taxonomy
+        below = np.where(tree.members, said.fine[:, None], -1.0)  # (F, C)
+        look = np.eye(len(tree.tags), dtype=np.float32)[:, below.argmax(axis=0)]
+        return Prediction(said.fine, below.max(axis=0), look)
+
+    def _tag_clip(self, clip: Clip, on_progress: Progress | None) -> Tags:
         if clip.seconds < Limits().min_seconds:
             return self._failed("", "too_short", REASONS["too_short"])
         mended = without_damage(clip.samples)
         reason = None if mended is clip.samples else "not_finite"
         samples = resample(Clip(mended, clip.rate), self.info.melspec.rate).samples
-        return self._conclude("", self._hear_all([samples]), clip.seconds, reason)
+        return self._conclude("", self._hear_all([samples], on_progress), clip.seconds, reason)
 
     def _failed(self, file: str, code: str, message: str) -> Tags:
         return Tags(file, self.info.name, self.taxonomy, "failed", code, message)
 
-    def _hear_all(self, blocks: Iterable[Array]) -> list[WindowScores]:
-        rate, spectra = self.info.melspec.rate, _Spectra(self.info.melspec)
-        size, step = round(self.info.seconds * rate), round(self.info.hop * rate)
-        found: list[WindowScores] = []
-        for window in windows(iter(blocks), size, step):
-            heard = self._hear(window, spectra)
-            start, end = window.start / rate, (window.start + len(window.samples)) / rate
-            if found:  # each tells of what is nearer to its middle than to its neighbours'
-                start = (start + found[-1].end) / 2
-                found[-1] = replace(found[-1], end=start)
-            found.append(WindowScores(start, end, *heard[:3]))
-        return found
+    def _hear_all(self, blocks: Iterable[Array], on_progress: Progress | None) -> "_Story":
+        story = _Story()
+        for heard in hear(self.model, blocks, self.hop):
+            said = self._nothing() if heard.said is None else self._regroup(heard.said)
+            window = WindowScores(heard.start, heard.end, *said[:3])
+            if heard.pooled:
+                story.pooled.append(window)
+                if heard.embedding is not None:
+                    story.embeddings += 1
+                    story.embedding = story.embedding + heard.embedding
+            if heard.shown:
+                story.show(window)
+            if on_progress is not None:
+                on_progress(heard.end)
+        return story
 
-    def _conclude(
-        self, file: str, heard: list[WindowScores], seconds: float, reason: str | None
-    ) -> Tags:
+    def _conclude(self, file: str, story: "_Story", seconds: float, reason: str | None) -> Tags:
+        heard = story.pooled
         status = "ok" if reason is None else "partial"
         if reason is None and not any(window.tags.any() for window in heard):
             reason = "silent"
@@ -142,10 +170,11 @@ class Tagger:
             seconds=seconds,
             tags=tags,
             groups=groups,
-            windows=tuple(heard),
+            windows=tuple(story.shown),
             notes=tuple(notes),
             tag_bands=bands.tag_bands,
             group_bands=None if self.regrouped else bands.group_bands,
+            embedding=story.mean_embedding(),
         )
 
     def _tag_scores(self, heard: list[WindowScores]) -> tuple[TagScore, ...]:
@@ -209,30 +238,29 @@ def best_windows(probabilities: Array, *, overlap: bool) -> NDArray[np.intp]:
     return np.argsort(-probabilities, axis=0, kind="stable")[:count]
 
 
-class _Spectra:
-    """Log-mels of windows that follow each other; where they overlap, calculated once."""
+@dataclass
+class _Story:
+    """All that was heard in a recording."""
 
-    def __init__(self, spec: MelSpec) -> None:
-        self.spec = spec
-        self.edge = math.ceil(spec.n_fft / 2 / spec.hop) + 1
-        """Frames at an end that hear beyond it."""
-        self._start, self._mel = 0, np.zeros((0, spec.mels), np.float32)
+    pooled: list[WindowScores] = field(default_factory=list)
+    """What counts for the recording as a whole."""
+    shown: list[WindowScores] = field(default_factory=list)
+    """The timeline: what is shown of each moment once, where windows overlap."""
+    embedding: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    """The sum of so many:"""
+    embeddings: int = 0
 
-    def of(self, window: Window) -> Array:
-        """(frames, mels) of a window."""
-        spec, samples = self.spec, window.samples
-        short = max(0, math.ceil(SHORTEST * spec.rate) - len(samples))
-        samples = np.pad(samples, (0, short))
-        old, beside = divmod(window.start - self._start, spec.hop)
-        known = self._mel[old : len(self._mel) - self.edge]
-        if beside or old <= 0 or len(known) <= self.edge:
-            self._mel = log_mel(samples, spec)
-        else:
-            first = (len(known) - self.edge) * spec.hop
-            self._mel = np.concatenate([known, log_mel(samples[first:], spec)[self.edge :]])
-        self._start = window.start
-        return self._mel
+    def show(self, window: WindowScores) -> None:
+        """Let each window tell of what is nearer to its middle than to its neighbours'."""
+        if self.shown:
+            before = self.shown[-1]
+            meet = (window.start + before.end) / 2
+            self.shown[-1] = replace(before, end=meet)
+            window = replace(window, start=meet)
+        self.shown.append(window)
 
-
-def _silent(samples: Array) -> bool:
-    return not np.abs(samples).max(initial=0.0) >= SILENCE
+    def mean_embedding(self) -> Array | None:
+        """(D,), or None."""
+        if not self.embeddings:
+            return None
+        return (self.embedding / self.embeddings).astype(np.float32)
