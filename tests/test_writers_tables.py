@@ -237,3 +237,11 @@ def test_without_pyarrow_it_is_said_what_to_install(
     with pytest.raises(ImportError, match=r"pip install 'timbretree\[parquet\]'"):
         as_parquet.write_all(tmp_path / "a.parquet", [duet])
     assert os.listdir(tmp_path) == []
+
+
+def test_the_page_on_formats_names_every_format_and_every_column() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "outputs.md").read_text("utf-8")
+    assert ",".join(Row._fields) in page.splitlines()
+    for name, writer in WRITERS.items():
+        assert f"`{name}`" in page
+        assert f"`{writer.suffix}`" in page
