@@ -2,7 +2,10 @@
 
 A file is decoded in blocks, so that a ten-hour recording takes no more memory than a short one and
 a small file that unpacks to gigabytes does no harm. What can't be used is refused with a reason
-code; what is damaged on the way is used as far as it goes, and said so.
+code; what is damaged on the way is left out, the rest is used, and that is said.
+
+Resampling is soxr's HQ: of 12 ms for ten seconds of MP3 it takes 2.6. LQ takes 2.3, but moves
+probabilities of 151 recordings by up to 0.2; MQ takes 2.5 and moves them by 0.0013.
 """
 
 from collections.abc import Iterator

@@ -19,7 +19,7 @@ REFUSED = {
 PARTLY = {
     "too_long": "there is more than 48 h of sound; the rest was left out",
     "truncated": "the file is shorter than its header says",
-    "corrupt": "decoding broke off in the middle",
+    "corrupt": "some of the file could not be decoded; it was left out",
     "not_finite": "some samples are no numbers or beyond all bounds; they were taken as silence",
 }
 """The good part was used: status partial; or failed, where no 0.1 s of it is good."""

@@ -77,11 +77,13 @@ class ByPyav:
                 fifo = self._av.AudioFifo()
             shape = this
             fifo.write(frame)
-            yield from self._emptied(fifo, BLOCK // 2)
+            yield from self._emptied(fifo, BLOCK // frame.layout.nb_channels)
         yield from self._emptied(fifo, 1)
         if self.source.failed:
             self.reason = "corrupt"
-        elif self._torn or ends.is_cut(self.source, self.kind):
+        elif ends.is_cut(self.source, self.kind):
+            self.reason = "truncated"
+        elif self._torn:
             self.reason = self.reason or "truncated"
         elif self._seconds < 0.995 * self._promised() - 0.1:
             whole = self.kind.name in ends.CONTAINERS
@@ -145,7 +147,7 @@ class ByPyav:
     def _emptied(self, fifo: Any, least: int) -> Iterator[Stretch]:
         """What a queue of frames holds, once that is at least so much."""
         while fifo.samples >= least:
-            frame = fifo.read(BLOCK // 2, partial=True)
+            frame = fifo.read(max(least, BLOCK // 64), partial=True)
             self._seconds += frame.samples / frame.sample_rate
             values = frame.to_ndarray()  # (channels, T), or (1, T times channels)
             samples = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
