@@ -219,7 +219,9 @@ class Spectrogram:
         """Add the frames up to one that is counted from where the samples begin."""
         old, hop = self.frames - self._held_from, self.spec.hop
         new = held[old * hop : last * hop]
-        new = np.pad(new, (0, (last - old) * hop - len(new)))
-        peaks = np.abs(new).reshape(-1, hop).max(axis=1)
+        if short := (last - old) * hop - len(new):
+            new = np.pad(new, (0, short))
+        rows = new.reshape(-1, hop)
+        peaks = np.maximum(rows.max(axis=1), -rows.min(axis=1))  # without a copy of all
         self._mel = np.concatenate([self._mel, log_mel(held, self.spec)[old:last]])
         self._peaks = np.concatenate([self._peaks, peaks])
