@@ -18,12 +18,13 @@ from timbretree.library.compiling import (
     Sql,
     asked_for,
     asks_status,
+    asks_texts,
     narrowed,
 )  # fmt: skip
 from timbretree.library.keeping import recall
 from timbretree.library.query import Query
 from timbretree.library.reading import parse
-from timbretree.library.records import STEPS, DamagedError
+from timbretree.library.records import DamagedError
 from timbretree.library.similar import alike, kept, of
 from timbretree.library.stats import count
 from timbretree.library.store import LibraryError, Readers, binding_of
@@ -32,6 +33,7 @@ from timbretree.tags import Tags
 
 ALL = -1
 """SQLite's word for no limit."""
+TRACKS = "tracks t"
 
 
 class UnknownTrackError(LibraryError):
@@ -78,24 +80,19 @@ class Library:
         ``query`` is in the language of ``timbretree.library.HELP``; the empty one is true of all.
         ``groups`` are families all of which must play, too. ``min_seconds`` is how long each name
         that is asked for must play; names that are ruled out need not. ``sort`` is one of
-        ``SORTS``, by default share, or path where no name is asked for; the most comes first, and
-        of equals the first path. ``unsure`` lets a name that is asked for only perhaps play.
-        ``limit`` None is all. Raises QueryError, which points at the word; LibraryError for
+        ``SORTS``, by default share, or path where no name is asked for; the most comes first,
+        and of equals what was scanned first. ``unsure`` lets a name that is asked for only perhaps
+        play. ``limit`` None is all. Raises QueryError, which points at the word; LibraryError for
         another sort or group.
         """
         with self._reading() as now:
             names = Vocabulary(now.binding.taxonomy)
             tree = narrowed(parse(query, names), [_group(each, now.binding) for each in groups])
             compiler = Compiler(names, min_seconds, unsure)
-            where, order = _where(compiler, tree), _order(compiler, tree, sort)
-            found = f"FROM tracks t LEFT JOIN heard h ON h.track = t.number WHERE {where.text}"
-            total = now.db.execute(f"SELECT count(*) {found}", where.bound).fetchone()[0]
-            chosen = now.db.execute(
-                f"SELECT t.number, {order.text} {found} ORDER BY 2 DESC, t.path LIMIT ? OFFSET ?",
-                (*order.bound, *where.bound, ALL if limit is None else limit, offset),
-            ).fetchall()
+            found = _Found.of(compiler, tree, sort)
+            total, chosen = found.page(now.db, ALL if limit is None else limit, offset)
             answers = now.rows(chosen, list(asked_for(tree)))
-        return Page(total, answers, "path" if order.text == "NULL" else sort or SORTS[0])
+        return Page(total, answers, found.sort)
 
     def like(self, recording: str | Tags, *, limit: int | None = 20, offset: int = 0) -> Page:
         """The tracks that are most like one of the library, by its id, or like any recording.
@@ -119,10 +116,11 @@ class Library:
                 raise LibraryError(
                     f"nothing can be like {tags.file or 'this recording'}, which could not be heard"
                 )
-            ranked = alike(now.db, sound, besides=own)
-            chosen = ranked[offset:] if limit is None else ranked[offset : offset + limit]
+            numbers, values = alike(now.db, sound, besides=own)
+            some = slice(offset, None if limit is None else offset + limit)
+            chosen = [*zip(numbers[some].tolist(), values[some].tolist(), strict=True)]
             found = now.rows(chosen, [*tags.present, *tags.unsure])
-        return Page(len(ranked), tuple(map(rows.in_both, found)), "likeness")
+        return Page(len(numbers), tuple(map(rows.in_both, found)), "likeness")
 
     def track(self, id: str) -> Track:
         """One track by its id. Raises UnknownTrackError."""
@@ -208,22 +206,45 @@ def _group(name: str, binding: Binding) -> str:
     return found
 
 
-def _where(compiler: Compiler, query: Query) -> Sql:
-    so = compiler.condition(query)
-    heard = "1" if asks_status(query) else "t.status IN ('ok', 'partial')"
-    return Sql(f"t.there AND {heard} AND ({so.text})", so.bound)
+@dataclass(frozen=True)
+class _Found:
+    """What a question finds, as SQL. What is heard is in a narrow table of its own, which is all
+    that is read unless the question speaks of texts."""
 
+    tables: str
+    where: Sql
+    order: Sql | None
+    """The number to sort by; None for the path."""
+    sort: str
 
-def _order(compiler: Compiler, query: Query, sort: str | None) -> Sql:
-    if sort is not None and sort not in SORTS:
-        raise LibraryError(f"answers are sorted by {', '.join(SORTS)}; got {sort!r}")
-    by = sort or SORTS[0]
-    rank = None if by == "path" else compiler.rank(query, by)
-    if rank is None:
-        return Sql("NULL")
-    scale = {
-        "share": "/ (1000.0 * max(t.seconds, 0.001))",
-        "seconds": "/ 1000.0",
-        "probability": f"/ {STEPS}.0",
-    }
-    return Sql(f"({rank.text}) {scale[by]}", rank.bound)
+    @classmethod
+    def of(cls, compiler: Compiler, query: Query, sort: str | None) -> "_Found":
+        if sort is not None and sort not in SORTS:
+            raise LibraryError(f"answers are sorted by {', '.join(SORTS)}; got {sort!r}")
+        by = sort or SORTS[0]
+        order = None if by == "path" else compiler.order(query, by)
+        so = compiler.condition(query)
+        if asks_status(query):
+            return cls(f"{TRACKS} LEFT JOIN heard h ON h.track = t.number",
+                       Sql(f"t.there AND ({so.text})", so.bound), order, by)  # fmt: skip
+        here = f"h.track NOT IN (SELECT number FROM tracks WHERE NOT there) AND ({so.text})"
+        plain = order is not None and not asks_texts(query)
+        tables = "heard h" if plain else f"{TRACKS} JOIN heard h ON h.track = t.number"
+        return cls(tables, Sql(here, so.bound), order, by if order else "path")
+
+    def page(
+        self, db: sqlite3.Connection, limit: int, offset: int
+    ) -> tuple[int, list[tuple[int, float | None]]]:
+        """How many there are, and the numbers of some of them with what they are sorted by."""
+        number = "h.track" if self.tables == "heard h" else "t.number"
+        value = self.order or Sql("NULL")
+        by = "t.path" if self.order is None else f"2 DESC, {number}"
+        found = f"FROM {self.tables} WHERE {self.where.text}"
+        rows = db.execute(
+            f"SELECT {number}, {value.text}, count(*) OVER () {found} ORDER BY {by} "
+            "LIMIT ? OFFSET ?",
+            (*value.bound, *self.where.bound, limit, offset),
+        ).fetchall()
+        if rows:
+            return rows[0][2], [(row[0], row[1]) for row in rows]
+        return db.execute(f"SELECT count(*) {found}", self.where.bound).fetchone()[0], []

@@ -87,6 +87,14 @@ class Compiler:
             case _:
                 return None
 
+    def order(self, query: Query, sort: str) -> Sql | None:
+        """The number to sort by as people read it: a share and a probability up to 1, seconds."""
+        rank = self.rank(query, sort)
+        if rank is None:
+            return None
+        scale = {"share": "max(h.whole, 1)", "seconds": "1000", "probability": f"{STEPS}"}[sort]
+        return Sql(f"({rank.text}) * 1.0 / {scale}", rank.bound)
+
     def _heard(self, query: Heard, k: int, wanted: bool) -> Sql:
         loose = query.unsure or (self.unsure and wanted)
         text = f"h.v{k} >= {UNSURE}" if loose else f"h.v{k} = {PRESENT}"
@@ -142,14 +150,24 @@ def narrowed(query: Query, groups: Sequence[str]) -> Query:
     return query
 
 
-def asks_status(query: Query) -> bool:
-    """Whether a question speaks of status or reason: else files that failed are no answer."""
+def fields(query: Query) -> set[str]:
+    """The fields of the file that a question speaks of."""
     match query:
         case Says(field):
-            return field in CODES
+            return {field}
         case Not(of):
-            return asks_status(of)
+            return fields(of)
         case Both(left, right) | Either(left, right):
-            return asks_status(left) or asks_status(right)
+            return fields(left) | fields(right)
         case _:
-            return False
+            return set()
+
+
+def asks_texts(query: Query) -> bool:
+    """Whether a question speaks of more than what is heard."""
+    return bool(fields(query))
+
+
+def asks_status(query: Query) -> bool:
+    """Whether a question speaks of status or reason: else files that failed are no answer."""
+    return not fields(query).isdisjoint(CODES)

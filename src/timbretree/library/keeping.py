@@ -26,8 +26,9 @@ from timbretree.tags import GroupScore, Tags, TagScore, WindowScores
 
 def keep(db: sqlite3.Connection, track: int, tags: Tags, binding: Binding) -> None:
     """Put down what was heard in a track, in the place of what was there."""
-    for table in ("heard", "sounds", "likeness"):
+    for table in ("heard", "sounds"):
         db.execute(f"DELETE FROM {table} WHERE track = ?", (track,))
+    similar.put(db, track, None if tags.status == "failed" else similar.of(tags))
     db.execute(
         "UPDATE tracks SET status = ?, reason = ?, message = ?, seconds = ?, notes = ?, "
         "tagged_at = ? WHERE number = ?",
@@ -43,7 +44,6 @@ def keep(db: sqlite3.Connection, track: int, tags: Tags, binding: Binding) -> No
         "INSERT INTO sounds VALUES (?, ?, ?, ?)",
         (track, pack_scores(tags), blob, pack_looks(tags.windows)),
     )
-    db.execute("INSERT INTO likeness VALUES (?, ?, ?)", (track, *similar.of(tags)))
 
 
 def copy(db: sqlite3.Connection, origin: int, track: int) -> None:
@@ -53,7 +53,8 @@ def copy(db: sqlite3.Connection, origin: int, track: int) -> None:
         "reason, message, seconds, notes, tagged_at FROM tracks WHERE number = ?) WHERE number = ?",
         (origin, track),
     )
-    for table in ("heard", "sounds", "likeness"):
+    similar.put(db, track, similar.kept(db, origin))
+    for table in ("heard", "sounds"):
         db.execute(f"DELETE FROM {table} WHERE track = ?", (track,))
         columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")][1:]
         db.execute(
@@ -99,7 +100,7 @@ def _row(tags: Tags, blob: bytes, binding: Binding) -> list[int]:
     lasting = np.rint((times[:, 1] - times[:, 0]) * 1000)  # (W,)
     plays = lasting @ (answers == PRESENT)
     may = lasting @ (answers == UNSURE)
-    row: list[int] = []
+    row = [round(tags.seconds * 1000)]
     scores: list[TagScore | GroupScore] = [*tags.tags, *tags.groups]
     for k, score in enumerate(scores):
         verdict = PRESENT if score.present else UNSURE if score.unsure else 0

@@ -49,14 +49,14 @@ CREATE TABLE sounds (
     track INTEGER PRIMARY KEY REFERENCES tracks ON DELETE CASCADE,
     scores BLOB NOT NULL, windows BLOB NOT NULL, looks BLOB
 );
-CREATE TABLE likeness (
-    track INTEGER PRIMARY KEY REFERENCES tracks ON DELETE CASCADE,
-    profile BLOB NOT NULL, embedding BLOB
-);
+CREATE INDEX gone ON tracks (number) WHERE NOT there;
+CREATE TABLE profiles (block INTEGER PRIMARY KEY, vectors BLOB NOT NULL);
+CREATE TABLE embeddings (block INTEGER PRIMARY KEY, vectors BLOB NOT NULL);
 """
 """All but ``heard``, whose columns are those of the taxonomy: for name number k its answer ``v``
 (0, 1, 2), its probability ``p`` in 10,000ths, and the milliseconds in which it plays, ``s``, and
-may play, ``u``."""
+may play, ``u``; ``whole`` is the milliseconds of the recording. ``profiles`` and ``embeddings`` are
+``similar``'s."""
 
 
 class LibraryError(ValueError):
@@ -100,9 +100,9 @@ def bind(db: sqlite3.Connection, binding: Binding) -> None:
     db.execute("DROP TABLE IF EXISTS heard")
     db.execute(
         "CREATE TABLE heard (track INTEGER PRIMARY KEY REFERENCES tracks ON DELETE CASCADE, "
-        f"{', '.join(columns)})"
+        f"whole INTEGER, {', '.join(columns)})"
     )
-    for table in ("sounds", "likeness", "binding"):
+    for table in ("sounds", "profiles", "embeddings", "binding"):
         db.execute(f"DELETE FROM {table}")
     db.execute("UPDATE tracks SET status = NULL, reason = NULL, message = NULL, notes = '[]'")
     db.execute("INSERT INTO binding VALUES (?)", (binding.to_json(),))
