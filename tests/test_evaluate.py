@@ -70,5 +70,5 @@ def test_a_model_file_of_short_windows_is_judged_as_it_tags() -> None:
     said = _in_windows(file, clip[None])
     tags = Tagger(file)(Clip(clip, 32_000))
     wanted = [[score.probability for score in level] for level in (tags.tags, tags.groups)]
-    np.testing.assert_allclose(said.fine[0], wanted[0], atol=1e-3)
-    np.testing.assert_allclose(said.coarse[0], wanted[1], atol=1e-3)
+    np.testing.assert_allclose(said.fine[0], wanted[0], atol=1e-6)
+    np.testing.assert_allclose(said.coarse[0], wanted[1], atol=1e-6)

@@ -213,3 +213,57 @@ def test_the_example_is_heard_where_it_plays() -> None:
     assert [heard("violin", second) for second in (4, 13, 16)] == [False, True, True]
     for tag in ("trumpet", "drums", "cymbals"):
         assert [heard(tag, second) for second in (4, 14, 25)] == [False, False, True]
+
+
+@pytest.mark.parametrize("hop", [0.0, 0.09, 5.1, -1.0, float("nan")])
+def test_a_hop_of_nonsense_is_refused(hop: float) -> None:
+    with pytest.raises(ValueError, match=r"expected a hop from 0\.1 to 5 seconds, .*got"):
+        Tagger(hop=hop)
+
+
+def test_a_timeline_with_a_hop() -> None:
+    tags = Tagger(hop=1)(noise(12))
+    starts = [window.start for window in tags.windows]
+    assert starts == pytest.approx([0, 3, 4, 5, 6, 7, 8, 9])
+    assert [window.end for window in tags.windows] == pytest.approx([*starts[1:], 12])
+
+
+def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", noise(61).samples, RATE)
+    for recording in (noise(61), tmp_path / "a.wav"):
+        told: list[float] = []
+        Tagger()(recording, on_progress=told.append)
+        assert told == sorted(told)
+        assert told[-1] == pytest.approx(61)
+        assert np.diff([0, *told]).max() <= 5
+
+
+def test_the_embedding_is_the_mean_of_what_is_not_silent() -> None:
+    tagger, loud = Tagger(), noise(5)
+    silence = Clip(np.zeros(5 * RATE, "f4"), RATE)
+    alone = tagger(loud).embedding
+    assert alone.shape == (512,)
+    assert alone.dtype == np.float32
+    model = tagger.model
+    model.info = dataclasses.replace(model.info, step=None)
+    both = Tagger(model)(Clip(np.concatenate([loud.samples, silence.samples]), RATE))
+    np.testing.assert_allclose(both.embedding, alone, atol=1e-2)
+    assert tagger(silence).embedding is None
+    assert tagger(Clip(np.zeros(0, "f4"), RATE)).embedding is None
+
+
+def test_a_file_that_tells_no_embedding_and_no_spans(tmp_path: Path) -> None:
+    """As model files were before."""
+    import onnx
+
+    model = onnx.load(SHIPPED)
+    graph = model.graph
+    del graph.output[[each.name for each in graph.output].index("embedding")]
+    del graph.input[[each.name for each in graph.input].index("spans")]
+    onnx.save(model, tmp_path / "old.onnx")
+    file = ModelFile(tmp_path / "old.onnx")
+    assert (file.slides, ModelFile(SHIPPED).slides) == (False, True)
+    old, new = Tagger(file, hop=1)(EXAMPLE), Tagger(hop=1)(EXAMPLE)
+    assert old.embedding is None
+    assert [window.start for window in old.windows] == [window.start for window in new.windows]
+    assert set(old.present) == set(new.present)

@@ -14,8 +14,9 @@ from timbretree.calibration import Calibrated
 from timbretree.checkpoint import Checkpoint
 from timbretree.data import ClipSet
 from timbretree.decoding import CLIP, Progress, decode
+from timbretree.hearing import hear
 from timbretree.labels import Labels, Prediction
-from timbretree.melspec import MelSpec, log_mel
+from timbretree.melspec import MelSpec
 from timbretree.metrics import Floats, best_threshold
 from timbretree.model import InstrumentNet
 from timbretree.modelfile import ModelFile
@@ -131,25 +132,24 @@ def open_listener(path: Path, *, device: str | torch.device = "cpu") -> Listener
 
 
 def _in_windows(file: ModelFile, waveforms: Waveforms) -> Prediction:
-    """What a model file says of clips (B, T), each in windows that are pooled as in tagging."""
+    """What a model file says of clips (B, T), each heard in windows and pooled as in tagging."""
+    return together([_of_clip(file, waveform) for waveform in waveforms])
+
+
+def _of_clip(file: ModelFile, waveform: Waveforms) -> Prediction:
     info = file.info
-    rate = info.melspec.rate
-    size = min(round(info.seconds * rate), waveforms.shape[1])
-    step = round(info.hop * rate)
-    said = [
-        file.run(
-            np.stack([log_mel(each[first : first + size], info.melspec) for each in waveforms])
-        )
-        for first in range(0, waveforms.shape[1] - size + 1, step)
-    ]
-    fine, coarse = (np.stack([each[level] for each in said]) for level in (0, 1))  # (W, B, K)
-    pooled = [
-        np.take_along_axis(level, best_windows(level, overlap=step < size), axis=0).mean(axis=0)
-        for level in (fine, coarse)
-    ]
-    looks = [each.attention for each in said]
-    attention = None if looks[0] is None else np.mean(looks, axis=0)
-    return Prediction(pooled[0], pooled[1], attention)
+    tags, groups = len(info.taxonomy.tags), len(info.taxonomy.groups)
+    nothing = Prediction(np.zeros(tags, np.float32), np.zeros(groups, np.float32))
+    said = [window.said or nothing for window in hear(file, [waveform])]
+    pooled = []
+    for level in (0, 1):
+        heard = np.stack([each[level] for each in said])  # (W, K)
+        best = best_windows(heard, overlap=info.hop < info.seconds)
+        pooled.append(np.take_along_axis(heard, best, axis=0).mean(axis=0)[None])
+    looks = [each.attention for each in said if each.attention is not None]
+    if not looks and "attention" in file.runtime.outputs:  # all silent
+        looks = [np.zeros((tags, groups), np.float32)]
+    return Prediction(pooled[0], pooled[1], np.mean(looks, axis=0)[None] if looks else None)
 
 
 def _open_checkpoint(path: Path, device: str | torch.device) -> Listener:

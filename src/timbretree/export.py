@@ -8,9 +8,10 @@ BatchNorm into the convolutions when it opens the file.
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -113,12 +114,22 @@ def _write(net: InstrumentNet, info: ModelInfo, path: Path) -> None:
             optimize=False,  # it would melt BatchNorm into the weights
         )  # fmt: skip
         assert program is not None
-        optimizer.fold_constants(program.model)
+        optimizer.fold_constants(program.model, should_fold=_no_weight(program.model))
         optimizer.remove_unused_nodes(program.model)
     model = program.model_proto
     # an input that is also an initializer may be left out
     model.graph.initializer.append(numpy_helper.from_array(np.array([WHOLE], np.float32), "spans"))
     write_model(model, info, path)
+
+
+def _no_weight(model: Any) -> Callable[[Any], bool | None]:
+    """Whether a node may be calculated beforehand: not if a weight would lose its name by it."""
+    weights = set(model.graph.initializers)
+
+    def should_fold(node: Any) -> bool | None:
+        return None if weights.isdisjoint(each.name for each in node.inputs if each) else False
+
+    return should_fold
 
 
 def write_model(model: onnx.ModelProto, info: ModelInfo, path: Path) -> None:

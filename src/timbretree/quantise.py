@@ -9,11 +9,13 @@ import dataclasses
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -106,7 +108,7 @@ def convert(source: Path, path: Path, mels: Iterable[Mels]) -> None:
 
     Raises QuantiseError where there is none of them.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _quiet_runtime():
         ready, rounded = Path(folder) / "ready.onnx", Path(folder) / "rounded.onnx"
         # melts BatchNorm into the convolutions; symbolic shapes are needed by transformers alone
         quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
@@ -126,6 +128,16 @@ def convert(source: Path, path: Path, mels: Iterable[Mels]) -> None:
         )
         info = dataclasses.replace(read_info(source), precision="int8")
         write_model(onnx.load(rounded), info, path)
+
+
+@contextmanager
+def _quiet_runtime() -> Iterator[None]:
+    """Without ONNX Runtime's warning that spans could be a constant: they are an input."""
+    onnxruntime.set_default_logger_severity(3)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(2)  # its own default
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
