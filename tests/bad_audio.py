@@ -115,6 +115,7 @@ FORMATS: dict[str, Callable[[], bytes]] = {
     "wma": lambda: contained(sound(channels=2), RATE, "asf", "wmav2"),
     "webm": lambda: contained(sound(48_000), 48_000, "webm", "libopus"),
     "mka": lambda: contained(sound(), RATE, "matroska", "flac"),
+    "wav of 64 bits": lambda: contained(sound(), RATE, "wav", "pcm_s64le"),
     "mp4": lambda: contained(sound(), RATE, "mp4", "aac", video=True),
     "mov": lambda: contained(sound(), RATE, "mov", "pcm_s16be", video=True),
     "mkv": lambda: contained(sound(), RATE, "matroska", "aac", video=True),

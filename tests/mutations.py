@@ -1,4 +1,4 @@
-"""Sound files changed at random: what a seed gives is the same for ever, on every machine."""
+"""Sound files changed at random: a seed gives the same until a kind of file is added."""
 
 from collections.abc import Callable
 

@@ -25,6 +25,8 @@ PROMISING |= {"ogg", "avi"}
 """Containers that know how long they last. Of others FFmpeg guesses."""
 CLOCKED = {"asf", "flv", "matroska"}
 """Containers that tell of each packet when it is to be heard."""
+READABLE = {"u8", "s16", "s32", "flt", "dbl"}
+"""FFmpeg's types of samples that PyAV shows as arrays."""
 MOST_ERRORS = 1000
 """How often reading goes on after a mistake in the container."""
 
@@ -41,7 +43,7 @@ class ByPyav:
         self.source, self.kind = source, kind
         self.reason: str | None = None
         self._seconds, self._torn = 0.0, False
-        self._clock = math.inf, -math.inf
+        self._clock = math.inf, -math.inf  # the first and the last packet, in the stream's units
         if locked(source, kind):
             raise AudioError("locked")
         try:
@@ -109,9 +111,8 @@ class ByPyav:
         """Frames as FFmpeg decodes them; what it can't decode is left out."""
         for packet in self._packets():
             self._torn = self._torn or packet.is_corrupt
-            if packet.pts is not None and packet.time_base is not None:
-                now = float(packet.pts * packet.time_base)
-                self._clock = min(self._clock[0], now), max(self._clock[1], now)
+            if packet.pts is not None:
+                self._clock = min(self._clock[0], packet.pts), max(self._clock[1], packet.pts)
             try:
                 frames = packet.decode()
             except self._av.FFmpegError:
@@ -120,12 +121,14 @@ class ByPyav:
             if frames and self._torn and not packet.is_corrupt:  # it goes on behind the damage
                 self.reason, self._torn = "corrupt", False
             for frame in frames:
-                yield from self._few_planes(frame)
+                yield from self._readable(frame)
 
-    def _few_planes(self, frame: Any) -> list[Any]:
-        """A frame as it is, or packed into one plane: of more than eight PyAV loses count, reads
-        memory that is not there and crashes (``benchmarks/fuzz.py`` found it)."""
-        if not frame.format.is_planar or frame.layout.nb_channels <= 8:
+    def _readable(self, frame: Any) -> list[Any]:
+        """A frame as it is, or as packed floats where PyAV can't show it: samples of 64 bits, and
+        more than eight planes, of which it loses count, reads memory that is not there and
+        crashes (``benchmarks/fuzz.py`` found both)."""
+        many = frame.format.is_planar and frame.layout.nb_channels > 8
+        if not many and frame.format.name.removesuffix("p") in READABLE:
             return [frame]
         frame.pts = None
         packer = self._av.AudioResampler("flt", frame.layout, frame.sample_rate)
@@ -161,7 +164,9 @@ class ByPyav:
                 return float(stream.duration * stream.time_base)
             if len(container.streams) == 1 and container.duration is not None:
                 return float(container.duration / self._av.time_base)
-        return self._clock[1] - self._clock[0] if self.kind.demuxer in CLOCKED else 0.0
+        if self.kind.demuxer not in CLOCKED or stream.time_base is None:
+            return 0.0
+        return (self._clock[1] - self._clock[0]) * float(stream.time_base)
 
 
 def _open_nothing(*_: object) -> io.BytesIO:
