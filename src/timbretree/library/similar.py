@@ -7,8 +7,8 @@ likeness is the cosine of the angle between what is left; where both vectors are
 the two cosines.
 
 All tracks are compared: no index that must be kept, and exact. So that this is quick, the vectors
-of each 256 tracks lie side by side in one blob, a byte a number, in the place of the track's number;
-a vector of zeros is none.
+of each 256 tracks lie side by side in one blob, a byte a number, in the place of the track's
+number; a vector of zeros is none.
 """
 
 import sqlite3
