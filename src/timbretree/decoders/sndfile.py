@@ -69,11 +69,13 @@ class ByLibsndfile:
             if view is None:
                 break
             try:
-                self._file = Forward(view)
+                file = Forward(view)
             except soundfile.LibsndfileError:
                 self.reason = self.reason or "corrupt"
-            else:
-                yield from self._link()
+                continue
+            self._file.close()
+            self._file = file
+            yield from self._link()
         if self.source.failed:
             self.reason = "corrupt"
         elif self.kind is not None and self.reason is None and self._is_cut(self.kind):
