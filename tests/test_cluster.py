@@ -1,6 +1,7 @@
 """Tagging as a Ray Data job: the same answers as here, and nothing lost with a worker."""
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ import soundfile
 
 from timbretree import cluster
 from timbretree.batch import Crew, HowToTag
-from timbretree.cluster import Cluster, ClusterError
+from timbretree.batch.how import ClusterError
+from timbretree.cluster import Cluster
 from timbretree.tags import Tags
 from timbretree.writers import as_json
 
@@ -144,3 +146,32 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ClusterError, match=r"timbretree\[cluster\]"):
         Cluster().__enter__()
+
+
+def test_the_command_writes_what_it_writes_without_a_cluster(tmp_path: Path) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    clips(music, 3)
+    (music / "broken.mp3").write_bytes(b"no music")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "timbretree", "tag", "music", *words],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    there = run("--out", "there.jsonl", "--engine", "ray", "--jobs", "1")
+    assert there.returncode == 1, there.stderr
+    assert run("--out", "here.jsonl", "--jobs", "1").returncode == 1
+    found = sorted((tmp_path / "there.jsonl").read_text().splitlines())
+    assert found == sorted((tmp_path / "here.jsonl").read_text().splitlines())
+    assert len(found) == 4
+    assert "4 done before" in run("--out", "there.jsonl", "--engine", "ray").stderr
+    for words, says in (
+        (("--engine", "ray"), "add --out"),
+        (("--out", "x.jsonl", "--address", "a:1"), "add --engine ray"),
+        (("--out", "x.jsonl", "--engine", "ray", "--address", "127.0.0.1:9"), "no Ray cluster"),
+    ):
+        refused = run(*words)
+        assert refused.returncode == 2
+        assert says in refused.stderr

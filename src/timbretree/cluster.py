@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from timbretree.batch import Crew, CrewLimits, HowToTag
-from timbretree.batch.how import AS_SHIPPED, USUAL
+from timbretree.batch.how import AS_SHIPPED, USUAL, ClusterError
 from timbretree.tags import Tags
 from timbretree.writers import as_json
 
@@ -27,10 +27,6 @@ BATCH, ROUND = 8, 20_000
 that are handed to Ray at a time."""
 
 Batch = dict[str, Any]
-
-
-class ClusterError(RuntimeError):
-    """There is no cluster to work on; the message says why."""
 
 
 class Hearing:

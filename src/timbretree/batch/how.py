@@ -48,3 +48,7 @@ AS_SHIPPED, USUAL = HowToTag(), CrewLimits()
 
 class CrewError(RuntimeError):
     """There is no crew to tag with: its workers can't start, or it was dismissed."""
+
+
+class ClusterError(CrewError):
+    """There is no cluster to work on; the message says why."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from timbretree.batch.inputs import Asked
     from timbretree.batch.job import Job
     from timbretree.batch.results import Tally
+    from timbretree.cluster import Cluster
     from timbretree.tags import Tags
 
 STOPPED = 130
@@ -51,6 +52,8 @@ class Order:
     patience: float
     memory: int
     force: bool
+    ray: bool
+    address: str | None
 
 
 def run(order: Order) -> int:
@@ -93,8 +96,9 @@ def _to_place(order: Order, asked: "Asked", how: "HowToTag", format: str, blank:
     with results_at(order.out, format, how, explain=order.explain, anew=order.force) as results:
         job = Job(asked, results, blank, retry=order.retry)
         began = time.monotonic()
+        workers = _cluster(order, how) if order.ray else _engine(order, asked, how)
         with (
-            _engine(order, asked, how) as engine,
+            workers as engine,
             _interrupts(job.stop, engine.finish) as interrupts,
             _gauge(asked, job, engine),
         ):
@@ -200,6 +204,14 @@ def _engine(
     return Crew(how, jobs=jobs, limits=CrewLimits(order.patience, order.memory))
 
 
+def _cluster(order: Order, how: "HowToTag") -> "Cluster":
+    from timbretree.batch.how import CrewLimits
+    from timbretree.cluster import Cluster
+
+    limits = CrewLimits(order.patience, order.memory)
+    return Cluster(how, address=order.address, jobs=order.jobs, limits=limits)
+
+
 @contextmanager
 def _interrupts(*stop: Callable[[], None]) -> Iterator[list[int]]:
     """Stop at the first Ctrl-C once the files in hand are finished, at the second at once; what is
@@ -222,7 +234,7 @@ def _interrupts(*stop: Callable[[], None]) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _gauge(asked: "Asked", job: "Job | Tally", engine: "Alone | Crew") -> Iterator[None]:
+def _gauge(asked: "Asked", job: "Job | Tally", engine: "Alone | Cluster | Crew") -> Iterator[None]:
     """Say how far it is, while what was asked for is being counted."""
     count, counted = 0, False
 
@@ -254,7 +266,7 @@ def _report(tags: "Tags") -> None:
 
 def _sum(tally: "Tally", passed: float, before: str = "") -> str:
     """The last line."""
-    words = [f"{tally.files:,} {'file' if tally.files == 1 else 'files'}"]
+    words = [f"{tally.files:,} file{'' if tally.files == 1 else 's'}"]
     for name, counter in (("used in part", tally.partial), ("failed", tally.failed)):
         if counter:
             each = ", ".join(f"{reason} {count:,}" for reason, count in counter.most_common())

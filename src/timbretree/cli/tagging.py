@@ -24,6 +24,13 @@ class Format(StrEnum):
     html = "html"
 
 
+class Engine(StrEnum):
+    """Where the work is done."""
+
+    here = "here"
+    ray = "ray"
+
+
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
@@ -90,6 +97,13 @@ def tag(
     memory: Annotated[
         int, typer.Option(min=0, help="Give up a file that takes more MB; 0 for no limit.")
     ] = 1500,
+    engine: Annotated[
+        Engine, typer.Option(help="Worker processes here, or a Ray job; that needs --out.")
+    ] = Engine.here,
+    address: Annotated[
+        str | None,
+        typer.Option(help="A Ray cluster's HOST:PORT, or auto (default: Ray on this machine)."),
+    ] = None,
     force: Force = False,
 ) -> None:  # fmt: skip
     """Hear which instruments play in each recording.
@@ -99,6 +113,10 @@ def tag(
     """
     from timbretree.cli.jobs import Order, run
 
+    if engine is Engine.ray and out is None:
+        refuse("--engine ray needs a place for its results: add --out")
+    if address and engine is Engine.here:
+        refuse("--address is a Ray cluster's: add --engine ray")
     raise typer.Exit(
         run(
             Order(
@@ -107,6 +125,7 @@ def tag(
                 format=None if format is None else format.value,
                 model=model, taxonomy=taxonomy, hop=hop, out=out, explain=explain, jobs=jobs,
                 shard=shard, retry=retry, patience=patience, memory=memory, force=force,
+                ray=engine is Engine.ray, address=address,
             )
         )
     )  # fmt: skip
