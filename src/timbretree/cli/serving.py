@@ -1,5 +1,6 @@
 """The verb that serves a page: drop a recording and see, search a library."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,10 @@ Jobs = Annotated[
     int | None, typer.Option(min=1, help="Recordings heard at a time (default: one a core).")
 ]
 Megabytes = Annotated[int, typer.Option(min=1, max=1 << 20, help="The largest file taken, in MB.")]
+Patience = Annotated[
+    float,
+    typer.Option(min=0.1, help="Seconds without a byte after which a client is given up."),
+]
 Hours = Annotated[float, typer.Option(min=0.01, max=48, help="How much of a recording is heard.")]
 
 
@@ -49,6 +54,7 @@ def serve(
     jobs: Jobs = None,
     max_megabytes: Megabytes = 1024,
     max_hours: Hours = 2.0,
+    patience: Patience = 20.0,
 ) -> None:
     """Serve a page that shows what is heard in a recording, and searches a library.
 
@@ -56,15 +62,20 @@ def serve(
     The address is printed on standard output; Ctrl-C ends it.
     """
     _need_serving()
+    import signal
+
     from timbretree.web import Access, ServeLimits
 
     try:
         access = Access(host, token, tuple(name or ()))
     except ValueError as error:
         refuse(f"{error}; here is one that nobody has: --token {_new_token()}")
-    limits = ServeLimits(upload_bytes=max_megabytes << 20, seconds=max_hours * 3600.0)
+    limits = ServeLimits(
+        upload_bytes=max_megabytes << 20, seconds=max_hours * 3600.0, patience=patience
+    )
     if library is not None and not library.is_file():
         refuse(f"there is no library {library}; make one with `timbretree scan DIR --library FILE`")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uploads are removed, workers ended
     with _listen(host, port) as listening:
         _run(listening, access, limits, library, jobs)
 
@@ -110,6 +121,7 @@ def _listen(host: str, port: int) -> "socket":
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(1024)  # who comes before all is ready waits
     except OSError as error:
         why = error.strerror or str(error)
         refuse(f"can't listen at {host}, port {port}: {why}; try another --port, or --port 0")

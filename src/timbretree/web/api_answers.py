@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from timbretree.tags import Tags
 from timbretree.web.replies import MomentReply, ViewReply, refusals
 from timbretree.web.trouble import TroubleError
-from timbretree.web.view import Answers, moment, view
+from timbretree.web.view import moment, view
 from timbretree.writers import WRITERS
 
 KINDS = {
@@ -27,7 +27,7 @@ At = Annotated[float, Query(ge=0, le=1e6, description="A moment, in seconds.")]
 Format = Annotated[str, Path(max_length=32, description="One of the formats of /api/health.")]
 
 
-def answer_with(api: APIRouter, heard: Callable[[str], Awaitable[Tags]], answers: Answers) -> None:
+def answer_with(api: APIRouter, heard: Callable[[str], Awaitable[Tags]]) -> None:
     """Add what can be asked of each recording; ``heard`` finds its Tags, or raises TroubleError."""
 
     @api.get("/{id}/view", responses=refusals(404, 409, 422))
@@ -38,7 +38,7 @@ def answer_with(api: APIRouter, heard: Callable[[str], Awaitable[Tags]], answers
     @api.get("/{id}/moment", responses=refusals(404, 409, 422))
     async def look_closely(id: Id, at: At) -> MomentReply:
         """What was heard in one window, and through what."""
-        return MomentReply(**moment(await heard(id), at, answers))
+        return MomentReply(**moment(await heard(id), at))
 
     @api.get(
         "/{id}/result/{format}", response_class=Response, responses=refusals(404, 409, 422, 501)

@@ -11,7 +11,6 @@ from timbretree.web.api_answers import answer_with
 from timbretree.web.jobs import Job, Jobs
 from timbretree.web.replies import JobReply, JobsReply, refusals
 from timbretree.web.trouble import TroubleError
-from timbretree.web.view import Answers
 
 LONGEST_NAME = 200
 AT_ONCE = 50
@@ -32,7 +31,7 @@ Client = Annotated[
 ]
 
 
-def jobs_api(jobs: Jobs, answers: Answers) -> APIRouter:
+def jobs_api(jobs: Jobs) -> APIRouter:
     """The operations on uploads."""
     api = APIRouter(prefix="/api/jobs", tags=["uploads"])
 
@@ -80,7 +79,7 @@ def jobs_api(jobs: Jobs, answers: Answers) -> APIRouter:
     async def heard(id: str) -> Tags:
         return await asyncio.to_thread(jobs.tags, jobs.get(id))
 
-    answer_with(api, heard, answers)
+    answer_with(api, heard)
     return api
 
 

@@ -17,7 +17,6 @@ from timbretree.web.replies import FormatReply, HealthReply, LimitsReply, refusa
 from timbretree.web.site import site
 from timbretree.web.spool import Spool
 from timbretree.web.trouble import Problem, TroubleError
-from timbretree.web.view import Answers
 from timbretree.writers import WRITERS
 
 
@@ -34,7 +33,7 @@ def create_app(
     ``crew`` tags the uploads, which lie in ``spool`` meanwhile; the spool's limits are the
     server's. ``info`` is of the model that the crew uses.
     """
-    jobs, answers = Jobs(crew, spool, info), Answers(info)
+    jobs = Jobs(crew, spool, info)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -54,7 +53,7 @@ def create_app(
     app.add_exception_handler(TroubleError, _trouble)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.include_router(jobs_api(jobs, answers))
+    app.include_router(jobs_api(jobs))
 
     @app.get("/api/health", tags=["server"], responses=refusals())
     async def health() -> HealthReply:

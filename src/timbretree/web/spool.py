@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.requests import ClientDisconnect
+
 from timbretree.files import BusyError, alone
 from timbretree.web.limits import ServeLimits
 from timbretree.web.trouble import TroubleError
@@ -67,6 +69,8 @@ class Spool:
             self._drop(path, size)
             if isinstance(error, OSError):
                 raise TroubleError(507, "disk_full", "the server could not keep the file") from None
+            if isinstance(error, ClientDisconnect):
+                raise TroubleError(400, "cut_off", "the file broke off on its way") from None
             raise
         finally:
             self.receiving -= 1

@@ -1,15 +1,13 @@
 """What the page draws of a recording: the tree, the lanes, and a closer look at one moment."""
 
 import bisect
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from timbretree.bands import EVEN, Bands
-from timbretree.calibration import Calibrated
-from timbretree.modelfile import ModelInfo
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores, were
 from timbretree.web.advice import advice
 from timbretree.web.trouble import TroubleError
@@ -29,51 +27,42 @@ MOST_CELLS = 720
 """Cells of a lane: as many as a wide screen can show apart."""
 
 
-@dataclass(frozen=True)
-class Answers:
-    """From which probability on the model of this server answers present, and unsure."""
+def within(tags: Tags, window: WindowScores) -> Tags:
+    """What was heard in one window, as if it were a recording of its own.
 
-    info: ModelInfo
-
-    def _bands(self, tags: Tags) -> tuple[Bands, Bands]:
-        tree, own = tags.taxonomy, Calibrated.of(self.info)
-        even = [Bands((EVEN,) * count, (EVEN,) * count)
-                for count in (len(tree.tags), len(tree.groups))]  # fmt: skip
-        if tags.model != self.info.name or tree.tags != self.info.taxonomy.tags:
-            return even[0], even[1]  # of a model that is not here: as likely as not
-        same = tree.children == self.info.taxonomy.children
-        return own.tag_bands, own.group_bands if same else even[1]
-
-    def within(self, tags: Tags, window: WindowScores) -> Tags:
-        """What was heard in one window, as if it were a recording of its own."""
-        tree = tags.taxonomy
-        for_tags, for_groups = self._bands(tags)
-        there, perhaps = for_tags.read(window.tags)
-        told, doubted = for_groups.read(window.groups)
-        look = window.attention
-        scores = tuple(
-            TagScore(tag, float(window.tags[f]), bool(there[f]), bool(perhaps[f]))
-            for f, tag in enumerate(tree.tags)
+    Where the recording does not tell from when on its model answers present, even odds count.
+    """
+    tree = tags.taxonomy
+    even = Bands((EVEN,) * len(tree.tags), (EVEN,) * len(tree.tags))
+    there, perhaps = (tags.tag_bands or even).read(window.tags)
+    if tags.group_bands is None:  # families that were not learned: present with an instrument
+        told, doubted = there @ tree.members, perhaps @ tree.members
+    else:
+        told, doubted = tags.group_bands.read(window.groups)
+    look = window.attention
+    scores = tuple(
+        TagScore(tag, float(window.tags[f]), bool(there[f]), bool(perhaps[f]))
+        for f, tag in enumerate(tree.tags)
+    )
+    groups = tuple(
+        GroupScore(
+            group,
+            float(window.groups[c]),
+            bool(told[c]),
+            {} if look is None else dict(zip(tree.tags, look[:, c].tolist(), strict=True)),
+            bool(doubted[c] and not told[c]),
         )
-        groups = tuple(
-            GroupScore(
-                group,
-                float(window.groups[c]),
-                bool(told[c]),
-                {} if look is None else dict(zip(tree.tags, look[:, c].tolist(), strict=True)),
-                bool(doubted[c]),
-            )
-            for c, group in enumerate(tree.groups)
-        )
-        return replace(
-            tags,
-            tags=scores,
-            groups=groups,
-            windows=(window,),
-            seconds=window.end - window.start,
-            notes=(),
-            reason=None if window.tags.any() else "silent",
-        )
+        for c, group in enumerate(tree.groups)
+    )
+    return replace(
+        tags,
+        tags=scores,
+        groups=groups,
+        windows=(window,),
+        seconds=window.end - window.start,
+        notes=(),
+        reason=None if window.tags.any() else "silent",
+    )
 
 
 def view(tags: Tags) -> dict[str, Any]:
@@ -101,7 +90,7 @@ def view(tags: Tags) -> dict[str, Any]:
     }
 
 
-def moment(tags: Tags, at: float, answers: Answers) -> dict[str, Any]:
+def moment(tags: Tags, at: float) -> dict[str, Any]:
     """One window looked at closely: the one that ``at`` seconds lies in, the nearest otherwise.
 
     Raises TroubleError where nothing was heard.
@@ -110,17 +99,17 @@ def moment(tags: Tags, at: float, answers: Answers) -> dict[str, Any]:
         raise TroubleError(404, "nothing_heard", "nothing of this recording was heard")
     place = bisect.bisect_right([window.start for window in tags.windows], at) - 1
     window = tags.windows[max(place, 0)]
-    within = answers.within(tags, window)
+    here = within(tags, window)
     return {
         "start": round(window.start, 3),
         "end": round(window.end, 3),
-        "headline": headline(within),
-        "sentences": [sentence(words) for words in why(within)],
-        "families": _each_family(within),
-        "attention": _attention(within),
+        "headline": headline(here),
+        "sentences": [sentence(words) for words in why(here)],
+        "families": _each_family(here),
+        "attention": _attention(here),
         "scores": {
-            **{score.tag: _score(score) for score in within.tags},
-            **{group.group: _score(group) for group in within.groups},
+            **{score.tag: _score(score) for score in here.tags},
+            **{group.group: _score(group) for group in here.groups},
         },
     }
 

@@ -5,8 +5,8 @@ import { clock, h } from "./dom.js";
 
 const LONGEST_WAVE = 40 * 60; // seconds: decoding all of it for a picture takes memory
 const LARGEST_WAVE = 200 * 2 ** 20;
-const PLAY = '<svg viewBox="0 0 44 44" aria-hidden="true"><path d="M17 13l15 9-15 9z" fill="currentColor"/></svg>';
-const PAUSE = '<svg viewBox="0 0 44 44" aria-hidden="true"><path d="M15 13h5v18h-5zM24 13h5v18h-5z" fill="currentColor"/></svg>';
+export const PLAY = '<svg viewBox="0 0 44 44" aria-hidden="true"><path d="M17 13l15 9-15 9z" fill="currentColor"/></svg>';
+export const PAUSE = '<svg viewBox="0 0 44 44" aria-hidden="true"><path d="M15 13h5v18h-5zM24 13h5v18h-5z" fill="currentColor"/></svg>';
 
 export class Player {
   // source: {url, blob} of an upload, {url} of a track of the library, or null

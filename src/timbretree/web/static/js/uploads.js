@@ -152,7 +152,7 @@ class Entry {
       this.#show(`hearing, ${clock(job.heard)}${known ? ` of ${clock(whole)}` : ""}`, known ? job.heard / whole : null);
       this.#measure();
     } else if (job.status === "failed") {
-      this.fail(`${capital(job.message)}.`, job.reason);
+      this.fail(`${capital(job.message ?? "it could not be heard")}.`, job.reason);
     } else {
       this.state = "done";
       this.#show(job.status === "partial" ? "heard in part" : job.reason === "silent" ? "silent" : "heard", 1);
