@@ -56,6 +56,17 @@ Out = Annotated[
         "file each (default: standard output). Run the same again to go on where it ended."
     ),
 ]
+Hop = Annotated[
+    float | None,
+    typer.Option(callback=number, help="Seconds from one moment of the timeline to the next."),
+]
+Where = Annotated[
+    Engine, typer.Option(help="Worker processes here, or a Ray job; that needs --out.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="A Ray cluster's HOST:PORT, or auto (default: Ray on this machine)."),
+]
 
 
 def tag(
@@ -69,10 +80,7 @@ def tag(
     ] = None,
     model: Model = None,
     taxonomy: Tree = None,
-    hop: Annotated[
-        float | None,
-        typer.Option(callback=number, help="Seconds from one moment of the timeline to the next."),
-    ] = None,
+    hop: Hop = None,
     out: Out = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what each family was heard through.")
@@ -97,13 +105,8 @@ def tag(
     memory: Annotated[
         int, typer.Option(min=0, help="Give up a file that takes more MB; 0 for no limit.")
     ] = 1500,
-    engine: Annotated[
-        Engine, typer.Option(help="Worker processes here, or a Ray job; that needs --out.")
-    ] = Engine.here,
-    address: Annotated[
-        str | None,
-        typer.Option(help="A Ray cluster's HOST:PORT, or auto (default: Ray on this machine)."),
-    ] = None,
+    engine: Where = Engine.here,
+    address: Address = None,
     force: Force = False,
 ) -> None:  # fmt: skip
     """Hear which instruments play in each recording.
