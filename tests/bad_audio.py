@@ -284,6 +284,10 @@ def _told_by_libsndfile() -> Iterator[Case]:
     for bad in (np.nan, np.inf, -np.inf, 1e30):
         yield Case(f"wav with {bad}", lambda b=bad: damaged(b), "partial", ("not_finite",), 6)
     yield Case("wav with 1e300", lambda: damaged(1e300, "DOUBLE"), "partial", ("not_finite",), 6)
+    far = lambda: good("w64")[:56] + b"\xff" * 7 + b"\x7f" + good("w64")[64:]  # noqa: E731
+    yield Case(
+        "w64 whose next part is far away", far, "failed", ("corrupt", "truncated"), pyav=True
+    )
     piped = lambda: good("wav")[:40] + b"\xff\xff\xff\xff" + good("wav")[44:]  # noqa: E731
     yield Case("wav written into a pipe", piped, "ok", (None,), 6)
 

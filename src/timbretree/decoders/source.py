@@ -50,6 +50,8 @@ class Source:
 
     def read_at(self, start: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``start``; fewer at the end, and where the disk fails."""
+        if start >= self.size:  # a made-up place may be too large for a file
+            return b""
         try:
             self._file.seek(max(0, start))
             return self._file.read(size)
@@ -59,6 +61,8 @@ class Source:
 
     def read_into(self, start: int, buffer: memoryview) -> int:
         """Fill a buffer from ``start``, and say how many bytes there were."""
+        if start >= self.size:
+            return 0
         try:
             self._file.seek(start)
             return self._file.readinto(buffer)
