@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from timbretree.backbones import BACKBONES, Backbone, Cnn14, MobileNet
+from timbretree.backbones import BACKBONES, Backbone, Cnn14, MobileNet, _means, _shares
 from timbretree.checkpoint import load_efficientat
 from timbretree.melspec import CNN14_16K, MN04
 
@@ -170,3 +170,28 @@ def test_the_published_weights_fit_strictly_and_hear(shared: Path) -> None:
     assert embedding.shape == (2, 512)
     assert embedding.isfinite().all()
     torch.testing.assert_close(embedding[1:], alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_span_is_what_is_inside(name: str) -> None:
+    """What sounds far from a span makes no difference to it, and what sounds in it does."""
+    torch.manual_seed(0)
+    net = BACKBONES[name]().eval()
+    mel = torch.randn(1, 2000, net.spec.mels)
+    spans = torch.tensor([[0.0, 320.0], [1600.0, 1920.0]])
+    with torch.inference_mode():
+        before = net(mel, spans)
+        mel[:, 1000:] = torch.randn_like(mel[:, 1000:])
+        after = net(mel, spans)
+        whole = net(mel, torch.tensor([[0.0, 1e9]]))
+        torch.testing.assert_close(whole, net(mel), atol=1e-5, rtol=1e-4)
+    assert torch.equal(after[0], before[0])
+    assert not torch.equal(after[1], before[1])
+
+
+def test_parts_of_a_long_frame_count_for_as_much_as_is_inside() -> None:
+    spans = torch.tensor([[16.0, 80.0], [0.0, 1e9]])
+    found = _shares(spans, 3, 32)
+    torch.testing.assert_close(found, torch.tensor([[0.25, 0.5, 0.25], [1 / 3, 1 / 3, 1 / 3]]))
+    over_time = torch.tensor([[[1.0, 2.0, 5.0]]])
+    torch.testing.assert_close(_means(over_time, found)[:, 0], torch.tensor([2.5, 8 / 3]))

@@ -97,3 +97,31 @@ def test_a_difference_stops_the_export(tmp_path: Path, monkeypatch: pytest.Monke
         export(untrained("mn04", "gmp", Taxonomy.load("tone7")), tmp_path / "model.onnx",
                name="n", licence="l", provenance="p")  # fmt: skip
     assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there before"]
+
+
+@pytest.mark.parametrize(("backbone", "head"), [("mn04", "resatt"), ("cnn14", "levelwise")])
+def test_spans_of_a_clip_are_heard_in_one_run(tmp_path: Path, backbone: str, head: str) -> None:
+    """By the file as by torch, and nearly as if each were cut out."""
+    checkpoint = untrained(backbone, head, Taxonomy.load("tone7"))
+    path = tmp_path / "model.onnx"
+    export(checkpoint, path, name="n", licence="l", provenance="p")
+    model = ModelFile(path)
+    assert model.slides
+    spec = model.info.melspec
+    samples = np.random.default_rng(1).normal(0, 0.1, (2, 4 * spec.rate)).astype("f4")
+    mel = np.stack([log_mel(each, spec) for each in samples])
+    spans = np.array([(0, 200), (96, 296), (100.5, 300.25)], np.float32)
+    said, embedding = model.listen_raw(mel, spans)
+    assert (said.fine.shape, said.coarse.shape) == ((6, 20), (6, 7))
+    assert embedding.shape == (6, checkpoint.net.backbone.num_features)
+    with torch.inference_mode():
+        wanted = checkpoint.net.eval().backbone(torch.from_numpy(mel), torch.from_numpy(spans))
+    np.testing.assert_allclose(embedding, wanted.numpy(), atol=1e-4)
+    # clip by clip; and all of a clip is as good as no span
+    alone = model.listen_raw(mel[1:], spans).prediction
+    np.testing.assert_allclose(said.fine[3:], alone.fine, atol=1e-5)
+    everything = model.listen_raw(mel, np.array([(0, 1e9)])).prediction
+    np.testing.assert_allclose(everything.fine, model.raw(mel).fine, atol=1e-6)
+    cut = [model.raw(mel[:, int(first) : int(last)]).fine for first, last in spans[:2]]
+    apart = np.abs(np.stack(cut, axis=1).reshape(4, 20) - said.fine[[0, 1, 3, 4]])
+    assert apart.mean() < 0.02
