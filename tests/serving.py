@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
+from timbretree.library import Library
 from timbretree.modelfile import SHIPPED, ModelInfo, read_info
 from timbretree.reasons import REASONS
 from timbretree.tagger import Tagger
@@ -77,7 +78,7 @@ def serving(
     *,
     limits: ServeLimits | None = None,
     access: Access | None = None,
-    library: object = None,
+    library: Library | None = None,
 ) -> Iterator[tuple[str, Spool]]:
     """A server on a free port of loopback; gives its address and its spool."""
     limits = limits or ServeLimits()

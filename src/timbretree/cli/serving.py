@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 Collection = Annotated[
     Path | None,
-    typer.Option(help="A library made by `timbretree scan`, to search in the page."),
+    typer.Option(
+        help="A library made by `timbretree scan`, to search in the page (default: the usual one)."
+    ),
 ]
 Host = Annotated[
     str, typer.Option(help="The address to listen at; beyond this machine with a token.")
@@ -73,8 +75,6 @@ def serve(
     limits = ServeLimits(
         upload_bytes=max_megabytes << 20, seconds=max_hours * 3600.0, patience=patience
     )
-    if library is not None and not library.is_file():
-        refuse(f"there is no library {library}; make one with `timbretree scan DIR --library FILE`")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uploads are removed, workers ended
     with _listen(host, port) as listening:
         _run(listening, access, limits, library, jobs)
@@ -95,19 +95,26 @@ def _run(
 
     how = HowToTag()
     with ExitStack() as open_now:
+        if found := _open(library):
+            open_now.enter_context(found)
         crew = open_now.enter_context(Crew(how, jobs=jobs))
         space = open_now.enter_context(spool(limits))
-        found = None if library is None else open_now.enter_context(_open(library))
         app = create_app(crew, space, info=read_info(how.model), access=access, library=found)
         _tell(listening, access)
         run(app, listening, limits)
     say("timbretree: stopped")
 
 
-def _open(path: Path) -> "Library":
-    from timbretree.library import Library
+def _open(path: Path | None) -> "Library | None":
+    """The library that was named, or the usual one where there is one."""
+    from timbretree.library import Library, LibraryError, default_place
 
-    return Library(path)
+    if path is None and not default_place().is_file():
+        return None
+    try:
+        return Library(path or default_place())
+    except LibraryError as error:
+        refuse(str(error))
 
 
 def _listen(host: str, port: int) -> "socket":

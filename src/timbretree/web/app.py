@@ -9,9 +9,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from timbretree import __version__
+from timbretree.library import Library
 from timbretree.modelfile import ModelInfo
 from timbretree.web.access import Access, Guard
 from timbretree.web.api_jobs import jobs_api
+from timbretree.web.api_library import about_api, library_api
 from timbretree.web.jobs import Hearing, Jobs
 from timbretree.web.replies import FormatReply, HealthReply, LimitsReply, refusals
 from timbretree.web.site import site
@@ -26,7 +28,7 @@ def create_app(
     *,
     info: ModelInfo,
     access: Access | None = None,
-    library: object = None,
+    library: Library | None = None,
 ) -> FastAPI:
     """The ASGI app.
 
@@ -54,6 +56,9 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.include_router(jobs_api(jobs))
+    if library is not None:
+        app.include_router(library_api(library))
+        app.include_router(about_api(library))
 
     @app.get("/api/health", tags=["server"], responses=refusals())
     async def health() -> HealthReply:

@@ -95,6 +95,62 @@ class MomentReply(BaseModel):
     scores: dict[str, dict[str, Any]]
 
 
+class StrandReply(BaseModel):
+    """Where one instrument or family plays in a track."""
+
+    id: str
+    label: str
+    probability: float
+    answer: str = Field(description="heard, unsure or not heard.")
+    spans: list[tuple[float, float, str]] = Field(description="Start, end, heard or unsure.")
+
+
+class TrackReply(BaseModel):
+    """A track of the library."""
+
+    id: str
+    title: str
+    artist: str | None
+    album: str | None
+    file: str = Field(description="Its name, without the folder.")
+    there: bool
+    seconds: float
+    note: str | None = Field(description="What is wrong with it.")
+    strands: list[StrandReply]
+
+
+class FoundReply(BaseModel):
+    """A page of answers."""
+
+    total: int
+    offset: int
+    tracks: list[TrackReply]
+
+
+class NameReply(BaseModel):
+    """An instrument or a family across the collection."""
+
+    id: str
+    label: str
+    heard: int
+    unsure: int
+    seconds: float
+    group: bool
+
+
+class LibraryReply(BaseModel):
+    """The collection in numbers, and how it is asked."""
+
+    tracks: int
+    seconds: float
+    statuses: dict[str, int]
+    reasons: dict[str, int]
+    instruments: list[NameReply]
+    groups: list[NameReply]
+    sorts: list[str]
+    help: str
+
+
 WORDS = {
     400: "The request can't be understood",
     401: "A token is needed",

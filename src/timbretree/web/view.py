@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from timbretree.bands import EVEN, Bands
+from timbretree.spans import group_answers, tag_answers
 from timbretree.tags import GroupScore, Tags, TagScore, WindowScores, were
 from timbretree.web.advice import advice
 from timbretree.web.trouble import TroubleError
@@ -32,13 +32,9 @@ def within(tags: Tags, window: WindowScores) -> Tags:
 
     Where the recording does not tell from when on its model answers present, even odds count.
     """
-    tree = tags.taxonomy
-    even = Bands((EVEN,) * len(tree.tags), (EVEN,) * len(tree.tags))
-    there, perhaps = (tags.tag_bands or even).read(window.tags)
-    if tags.group_bands is None:  # families that were not learned: present with an instrument
-        told, doubted = there @ tree.members, perhaps @ tree.members
-    else:
-        told, doubted = tags.group_bands.read(window.groups)
+    tree, alone = tags.taxonomy, replace(tags, windows=(window,))
+    (there,), (perhaps,) = tag_answers(alone)
+    (told,), (doubted,) = group_answers(alone)
     look = window.attention
     scores = tuple(
         TagScore(tag, float(window.tags[f]), bool(there[f]), bool(perhaps[f]))
@@ -50,7 +46,7 @@ def within(tags: Tags, window: WindowScores) -> Tags:
             float(window.groups[c]),
             bool(told[c]),
             {} if look is None else dict(zip(tree.tags, look[:, c].tolist(), strict=True)),
-            bool(doubted[c] and not told[c]),
+            bool(doubted[c]),
         )
         for c, group in enumerate(tree.groups)
     )
