@@ -23,7 +23,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 def test_all_is_well_here() -> None:
     found = {each.name: each for each in examine()}
     assert all(each.works for each in found.values())
-    assert "20 instruments; it hears" in found["model"].found
+    assert "20 instruments; it hears on CPU" in found["model"].found
     assert "CPU" in found["providers"].found
     assert {"WAV", "FLAC", "MP3", "Opus"} <= set(found["codecs"].found.split(" (")[0].split(", "))
 

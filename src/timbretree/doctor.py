@@ -97,7 +97,10 @@ def _model(path: str | Path) -> Finding:
         tags = tagger(Clip(second * np.float32(0.1), 32_000))
     except (ModelFileError, OSError, ImportError) as error:
         return Finding("model", str(error), False, "pip install --force-reinstall timbretree")
-    return Finding("model", f"{tags.model}, {len(tags.tags)} instruments; it hears")
+    runtime = tagger.model.runtime
+    note = "" if runtime.note is None else f"; {runtime.note}"
+    where = f"it hears on {runtime.provider}{note}"
+    return Finding("model", f"{tags.model}, {len(tags.tags)} instruments; {where}")
 
 
 def _extra(extra: str, packages: tuple[str, ...]) -> Finding:
