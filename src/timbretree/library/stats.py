@@ -16,7 +16,8 @@ def count(db: sqlite3.Connection, binding: Binding) -> Stats:
         for k in range(len(names))
     )
     told = db.execute(
-        f"SELECT {sums} FROM heard h JOIN tracks t ON t.number = h.track WHERE t.there"
+        f"SELECT {sums} FROM heard h "
+        "WHERE h.track NOT IN (SELECT number FROM tracks WHERE NOT there)"
     ).fetchone()
     tracks, seconds = db.execute(
         "SELECT count(*), ifnull(sum(seconds), 0) FROM tracks WHERE there"
