@@ -58,7 +58,9 @@ class Tagger:
         *,
         taxonomy: Taxonomy | None = None,
         hop: float | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        self.limits = limits or Limits()
         self.model = model if isinstance(model, ModelFile) else ModelFile(model)
         self.info = self.model.info
         self.taxonomy = self.info.taxonomy if taxonomy is None else taxonomy
@@ -84,7 +86,7 @@ class Tagger:
         if isinstance(recording, Clip):
             return self._tag_clip(recording, on_progress)
         try:
-            with Recording(recording, rate=self.info.melspec.rate) as file:
+            with Recording(recording, rate=self.info.melspec.rate, limits=self.limits) as file:
                 heard = self._hear_all(file, on_progress)
             return self._conclude(str(recording), heard, file.seconds, file.reason)
         except AudioError as error:

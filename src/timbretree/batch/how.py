@@ -19,14 +19,18 @@ class HowToTag:
     """The name of a tree that ships, or a json or yaml file; None for the model's own."""
     hop: float | None = None
     """Seconds from one window to the next; None for the model's own."""
+    max_seconds: float | None = None
+    """How much of a recording is heard, the rest being ``too_long``; None for the usual 48 h."""
 
     def tagger(self) -> "Tagger":
         """Make the Tagger. Raises ModelFileError and ValueError."""
+        from timbretree.audio import Limits
         from timbretree.tagger import Tagger
         from timbretree.taxonomy import Taxonomy
 
         tree = None if self.taxonomy is None else Taxonomy.load(self.taxonomy)
-        return Tagger(self.model, taxonomy=tree, hop=self.hop)
+        limits = None if self.max_seconds is None else Limits(max_seconds=self.max_seconds)
+        return Tagger(self.model, taxonomy=tree, hop=self.hop, limits=limits)
 
 
 @dataclass(frozen=True)

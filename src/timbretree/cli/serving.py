@@ -44,7 +44,7 @@ Patience = Annotated[
     float,
     typer.Option(min=0.1, help="Seconds without a byte after which a client is given up."),
 ]
-Hours = Annotated[float, typer.Option(min=0.01, max=48, help="How much of a recording is heard.")]
+Hours = Annotated[float, typer.Option(min=0.001, max=48, help="How much of a recording is heard.")]
 
 
 def serve(
@@ -93,7 +93,7 @@ def _run(
     from timbretree.modelfile import read_info
     from timbretree.web import create_app, run, spool
 
-    how = HowToTag()
+    how = HowToTag(max_seconds=limits.seconds)
     with ExitStack() as open_now:
         if found := _open(library):
             open_now.enter_context(found)

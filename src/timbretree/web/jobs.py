@@ -164,6 +164,11 @@ class Jobs:
         finally:
             self.spool.remove(job.upload)
         tags = replace(tags, file=job.name)
+        if tags.reason == "too_long":  # here it is the server's own bound that was met
+            most = self.limits.seconds / 3600
+            tags = replace(
+                tags, message=f"there is more than {most:.3g} h of sound; the rest was left out"
+            )
         job.packed = await asyncio.to_thread(pack, tags)
         job.status, job.reason, job.message = tags.status, tags.reason, tags.message
         job.heard, job.ended, job.state = tags.seconds, time.monotonic(), "done"

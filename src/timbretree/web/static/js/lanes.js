@@ -177,7 +177,8 @@ export class Lanes {
   draw() {
     const style = getComputedStyle(document.documentElement);
     const heat = style.getPropertyValue("--heat").trim();
-    for (const row of this.rows) if (row.lane.offsetParent) paint(row, this.view, this.end, heat);
+    const hatched = style.getPropertyValue("--hatched").trim(); // lines need to be brighter
+    for (const row of this.rows) if (row.lane.offsetParent) paint(row, this.view, this.end, heat, hatched);
     const most = Math.max(2, Math.min(8, Math.floor(this.axis.clientWidth / 70)));
     this.axis.replaceChildren(
       ...ticks(this.end, most).map((moment) => {
@@ -194,13 +195,13 @@ export class Lanes {
   }
 }
 
-function paint({ lane, values, score }, { starts, ends }, end, heat) {
+function paint({ lane, values, score }, { starts, ends }, end, heat, hatched) {
   const canvas = lane.firstChild;
   const scale = devicePixelRatio || 1;
   const [width, height] = [Math.round(lane.clientWidth * scale), Math.round(lane.clientHeight * scale)];
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
-  context.fillStyle = score.answer === "unsure" ? hatch(context, heat, scale) : heat;
+  context.fillStyle = score.answer === "unsure" ? hatch(context, hatched, scale) : heat;
   for (let cell = 0; cell < starts.length; cell++) {
     const [from, to] = [(width * starts[cell]) / end, (width * ends[cell]) / end];
     context.globalAlpha = values[cell] / 100;

@@ -135,6 +135,9 @@ export class LibraryPage {
       parts.push(h("pre", { "aria-hidden": "true" }, `${question}\n${carets}`));
     }
     this.wrong.replaceChildren(...parts);
+    this.count.textContent = "";
+    for (const each of [this.list, this.pages]) each.hidden = true; // they answer another question
+    this.stats.replaceChildren();
   }
 
   #show(found, asked) {
