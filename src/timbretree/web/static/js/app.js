@@ -165,7 +165,7 @@ async function start() {
     }
   }
   document.querySelector("[data-page=library]").hidden = !health.library;
-  document.querySelector("#about").textContent = `timbretree ${health.version}, model ${health.model}. It can be wrong: unsure is meant.`;
+  document.querySelector("#about").textContent = `timbretree ${health.version}, model ${health.model}. It can be wrong; where it is unsure, it says so.`;
   addEventListener("hashchange", () => route(health));
   dragging(health);
   keys();
