@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heard import (
+from made_tags import (
     DEEP,
     HOSTILE,
     KINDS,

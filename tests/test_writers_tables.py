@@ -14,7 +14,7 @@ import pandas
 import pyarrow.parquet
 import pytest
 
-from heard import HOSTILE, KINDS, either, every, failed, hear, in_doubt
+from made_tags import HOSTILE, KINDS, either, every, failed, hear, in_doubt
 from timbretree.bands import Bands
 from timbretree.tags import Tags
 from timbretree.taxonomy import Taxonomy

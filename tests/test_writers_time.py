@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heard import HOSTILE, KINDS, either, every, failed, hear, in_doubt
+from made_tags import HOSTILE, KINDS, either, every, failed, hear, in_doubt
 from timbretree.bands import Bands
 from timbretree.spans import family_spans, spans
 from timbretree.tags import Tags, WindowScores
