@@ -216,6 +216,8 @@ class _Found:
     order: Sql | None
     """The number to sort by; None for the path."""
     sort: str
+    counted: str
+    """The tables by which they are counted."""
 
     @classmethod
     def of(cls, compiler: Compiler, query: Query, sort: str | None) -> "_Found":
@@ -225,21 +227,28 @@ class _Found:
         order = None if by == "path" else compiler.order(query, by)
         so = compiler.condition(query)
         if asks_status(query):
-            return cls(f"{TRACKS} LEFT JOIN heard h ON h.track = t.number",
-                       Sql(f"t.there AND ({so.text})", so.bound), order, by)  # fmt: skip
+            every = f"{TRACKS} LEFT JOIN heard h ON h.track = t.number"
+            return cls(every, Sql(f"t.there AND ({so.text})", so.bound), order, by, every)
         here = f"h.track NOT IN (SELECT number FROM tracks WHERE NOT there) AND ({so.text})"
-        plain = order is not None and not asks_texts(query)
-        tables = "heard h" if plain else f"{TRACKS} JOIN heard h ON h.track = t.number"
-        return cls(tables, Sql(here, so.bound), order, by if order else "path")
+        both = f"{TRACKS} JOIN heard h ON h.track = t.number"
+        needed = both if asks_texts(query) else "heard h"
+        where = Sql(here, so.bound)
+        return cls(needed if order else both, where, order, by if order else "path", needed)
 
     def page(
         self, db: sqlite3.Connection, limit: int, offset: int
     ) -> tuple[int, list[tuple[int, float | None]]]:
         """How many there are, and the numbers of some of them with what they are sorted by."""
         number = "h.track" if self.tables == "heard h" else "t.number"
-        value = self.order or Sql("NULL")
-        by = "t.path" if self.order is None else f"2 DESC, {number}"
         found = f"FROM {self.tables} WHERE {self.where.text}"
+        if self.order is None:  # by an index, so that no more is read than is shown
+            chosen = db.execute(
+                f"SELECT {number}, NULL {found} ORDER BY t.path LIMIT ? OFFSET ?",
+                (*self.where.bound, limit, offset),
+            ).fetchall()
+            counted = f"FROM {self.counted} WHERE {self.where.text}"
+            return db.execute(f"SELECT count(*) {counted}", self.where.bound).fetchone()[0], chosen
+        value, by = self.order, f"2 DESC, {number}"
         rows = db.execute(
             f"SELECT {number}, {value.text}, count(*) OVER () {found} ORDER BY {by} "
             "LIMIT ? OFFSET ?",
