@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -72,14 +73,13 @@ def test_an_actor_that_is_killed_loses_no_file(ray: None, tmp_path: Path) -> Non
         end = time.monotonic() + 60
         while time.monotonic() < end and not killed:
             for process in psutil.Process().children(recursive=True):
-                # the crew's process below an actor shows that the actor is at work
-                if "MapWorker" in process.name() + " ".join(process.cmdline()) and (
-                    process.children()
-                ):
-                    time.sleep(1.0)
-                    process.kill()
-                    killed.append(process.pid)
-                    return
+                with suppress(psutil.NoSuchProcess):
+                    # the crew's process below an actor shows that the actor is at work
+                    if "MapWorker" in process.name() and process.children():
+                        time.sleep(1.0)
+                        process.kill()
+                        killed.append(process.pid)
+                        return
             time.sleep(0.05)
 
     killer = Thread(target=kill)

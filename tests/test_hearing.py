@@ -53,7 +53,7 @@ def test_a_stream_has_the_spectrogram_of_the_whole(
     sound = Spectrogram(spec)
     for block in in_blocks(wave, size):
         sound.add(block)
-    sound.finish()
+    sound.finish(0)
     assert (sound.samples, sound.frames) == (len(wave), spec.frames(len(wave)))
     np.testing.assert_allclose(sound.cut(0, sound.frames), log_mel(wave, spec), atol=1e-5)
 
@@ -66,7 +66,7 @@ def test_what_is_forgotten_leaves_the_rest_where_it_is() -> None:
         sound.add(block)
         assert sound.samples / spec.hop - sound.frames <= 50_000 / spec.hop + CHUNK
     sound.forget(200)
-    sound.finish()
+    sound.finish(0)
     np.testing.assert_allclose(sound.cut(500, 900), log_mel(wave, spec)[500:900], atol=1e-5)
     assert sound.is_silent(200 * 320, 35_840)
     assert not sound.is_silent(200 * 320, 36_160)

@@ -232,7 +232,7 @@ def test_more_clips_than_names_are_refused_before_anything_is_written(
     words = command(tmp_path / "set", *fonts, "--clips", most + 1)  # the last number counts
     refused = subprocess.run(words, capture_output=True, text=True)
     assert refused.returncode == 2
-    assert f"less than or equal to {most}" in refused.stderr
+    assert f"{most + 1} is not in the range 1<=x<={most}" in refused.stderr
     assert not (tmp_path / "set").exists()
 
 

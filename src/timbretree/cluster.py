@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import astuple, replace
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -32,8 +32,8 @@ Batch = dict[str, Any]
 class Hearing:
     """One actor: it holds the model and tags batches of files."""
 
-    def __init__(self, model: Path, taxonomy: str | None, hop: float | None, *limits: Any) -> None:
-        self._crew = Crew(HowToTag(model, taxonomy, hop), jobs=1, limits=CrewLimits(*limits))
+    def __init__(self, how: HowToTag, limits: CrewLimits) -> None:
+        self._crew = Crew(how, jobs=1, limits=limits)
         self._crew.__enter__()  # an actor is ended, never left: its crew ends with it
 
     def __call__(self, batch: Batch) -> Batch:
@@ -121,7 +121,7 @@ class Cluster:
         actors = min(actors, len(rows))
         return data.from_items(rows, override_num_blocks=_blocks(len(rows), actors)).map_batches(
             Hearing,
-            fn_constructor_args=(*astuple(self.how), *astuple(self.limits)),
+            fn_constructor_args=(self.how, self.limits),
             compute=data.ActorPoolStrategy(size=actors),
             batch_size=min(BATCH, -(-len(rows) // actors)),
             num_cpus=1,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from timbretree.audio import SILENCE
 from timbretree.labels import Prediction
 from timbretree.melspec import MelSpec, log_mel
-from timbretree.modelfile import ModelFile
+from timbretree.modelfile import ModelFile, ModelInfo
 
 Array = NDArray[np.float32]
 
@@ -64,6 +64,12 @@ def is_silent(samples: Array) -> bool:
     return not np.abs(samples).max(initial=0.0) >= SILENCE
 
 
+def fewest_samples(info: ModelInfo) -> int:
+    """Anything shorter is followed by silence up to this length: ``SHORTEST``, or a window of a
+    model whose windows are shorter still."""
+    return math.ceil(min(SHORTEST, info.seconds) * info.melspec.rate)
+
+
 class _Place(NamedTuple):
     """Where a window is: its first sample; its first frame and the one after its last."""
 
@@ -94,7 +100,7 @@ class _Row:
     def hear_rest(self) -> Iterator[Heard]:
         """Hear what is left, once all sound is there."""
         sound = self.sound
-        sound.finish()
+        sound.finish(fewest_samples(self.model.info))
         while (place := self._coming()).begin + self.size <= sound.samples:
             yield from self._take(place)
         uses = [covered < sound.samples for covered in self._covered]
@@ -188,10 +194,9 @@ class Spectrogram:
             kept = max(0, last - self._edge)
             self._held_from, self._held = self._held_from + kept, held[kept * self.spec.hop :]
 
-    def finish(self) -> None:
-        """Calculate the frames that hear the end."""
-        short = math.ceil(SHORTEST * self.spec.rate) - self.samples
-        self._new.append(np.zeros(max(0, short), np.float32))
+    def finish(self, fewest: int) -> None:
+        """Calculate the frames that hear the end, after silence up to ``fewest`` samples."""
+        self._new.append(np.zeros(max(0, fewest - self.samples), np.float32))
         held = self._join()
         self._calculate(held, self.spec.frames(len(held)))
         self._held = np.zeros(0, np.float32)

@@ -18,7 +18,7 @@ from timbretree.audio import (
     without_damage,
 )
 from timbretree.calibration import Calibrated
-from timbretree.hearing import SHORTEST, hear, is_silent
+from timbretree.hearing import fewest_samples, hear, is_silent
 from timbretree.labels import Prediction
 from timbretree.melspec import log_mel
 from timbretree.modelfile import SHIPPED, ModelFile
@@ -100,7 +100,7 @@ class Tagger:
         if is_silent(samples):
             return self._nothing()
         spec = self.info.melspec
-        short = max(0, math.ceil(SHORTEST * spec.rate) - len(samples))
+        short = max(0, fewest_samples(self.info) - len(samples))
         fine, coarse, attention, _ = self.model.run(
             log_mel(np.pad(samples, (0, short)), spec)[None]
         )
