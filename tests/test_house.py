@@ -33,8 +33,8 @@ FLOORS = {
     },
     "learning": {
         *("rowfile", "decoding", "data", "material", "fetch"),
-        *("losses", "methods", "train", "resume", "checkpoint", "evaluate", "session", "export"),
-        *("start", "quantise"),
+        *("objective", "methods", "losses", "train", "resume", "start", "session"),
+        *("checkpoint", "evaluate", "export", "quantise"),
         *("figures", "figures_calibration", "experiment"),
     },
     "door": {"cli", "__init__", "__main__"},

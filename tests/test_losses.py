@@ -18,13 +18,13 @@ from timbretree.labels import Labels, Prediction
 from timbretree.losses import (
     JointLoss,
     Mean,
-    Objective,
     child_above_parent,
     masked_bce,
     mcm,
     parent_above_children,
     total,
 )
+from timbretree.objective import Objective
 from timbretree.taxonomy import Taxonomy
 
 LOUD = torch.tensor([[0.9, 0.2, 0.5], [0.4, 0.7, 0.1]])

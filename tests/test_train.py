@@ -17,9 +17,10 @@ from timbretree.calibration import Calibrated, calibrate
 from timbretree.checkpoint import Checkpoint
 from timbretree.data import ClipSet, shuffled
 from timbretree.evaluate import predict
-from timbretree.losses import JointLoss, Objective, total
+from timbretree.losses import JointLoss, total
 from timbretree.material import Source
 from timbretree.model import InstrumentNet
+from timbretree.objective import Objective
 from timbretree.session import Plan, Session
 from timbretree.start import Fresh
 from timbretree.taxonomy import Taxonomy

@@ -8,7 +8,7 @@ import sys
 
 from safetensors.torch import save_file
 
-from timbretree.losses import Objective
+from timbretree.objective import Objective
 from timbretree.train import Learner, TrainConfig, accelerator, fit
 from toy import TREE, toy_clips, toy_net
 

@@ -1,7 +1,5 @@
 """What training makes small: cross-entropy over the observed cells, and what the tree demands."""
 
-from dataclasses import dataclass
-from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +8,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from timbretree.labels import Labels, Prediction
+from timbretree.objective import Objective
 from timbretree.taxonomy import Taxonomy
-
-GROUP_LOSSES = ("bce", "mcm")
-"""How groups may be learnt: Eq. 2's cross-entropy, or C-HMCNN's."""
 
 
 class Mean(NamedTuple):
@@ -85,26 +81,6 @@ def mcm(prediction: Prediction, fine: Labels, coarse: Labels, below: Tensor) -> 
     plays = torch.cat([fine.target & fine.mask, coarse.target & coarse.mask], dim=1)
     known = (own * plays)[:, None].masked_fill(~below, -1.0).amax(dim=2)  # (B, C)
     return masked_bce(torch.where(coarse.target, known, prediction.coarse), coarse)
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What to make small: Eq. 2, and what may come with it. Raises ValueError for other numbers."""
-
-    fine_weight: float = 0.8
-    """lambda of Eq. 2, between 0 and 1: the share of the tags in the loss."""
-    consistency: float = 0.0
-    """The weight of each of our two consistency terms."""
-    group_loss: str = "bce"
-    """One of ``GROUP_LOSSES``."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.fine_weight <= 1:
-            raise ValueError(f"lambda (fine_weight) is between 0 and 1, got {self.fine_weight}")
-        if not 0 <= self.consistency < inf:
-            raise ValueError(f"the weight of consistency is 0 or more, got {self.consistency}")
-        if self.group_loss not in GROUP_LOSSES:
-            raise ValueError(f"group_loss is bce or mcm, got {self.group_loss!r}")
 
 
 class JointLoss(nn.Module):

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from timbretree.losses import Objective
+from timbretree.objective import Objective
+from timbretree.plugins import Table
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Method:
     head: str
     """One of ``timbretree.heads.HEADS``."""
     figure: str
-    """Where the paper shows it; 'ours' where it does not."""
+    """Where the paper shows it; 'ours' where it does not, of other packages, too."""
     rule: str = "observed-any"
     """How labels are lifted to groups for training: see ``Taxonomy.lift``. Scored with
     observed-any in any case."""
@@ -32,7 +33,7 @@ class Method:
         return Objective(1.0 if self.flat else fine_weight, self.consistency, self.group_loss)
 
 
-METHODS = {
+_PAPER = {
     "flat": Method("Flat", "Flat baseline, groups by maximum at inference", "gmp", "baseline",
                    flat=True),
     "levelwise": Method("Level-wise", "Level-wise with our consistency terms", "levelwise",
@@ -42,21 +43,25 @@ METHODS = {
     "lp": Method("LP", "Linear projection", "lp", "Fig. 2c, 2"),
     "gmp": Method("GMP", "Grouped max-pooling", "gmp", "Fig. 2c, 3"),
     "resatt": Method("ResAtt", "Residual attention", "resatt", "Fig. 2d, 4"),
+}  # fmt: skip
+PAPER = tuple(_PAPER)
+"""The rows of Table 1."""
+_OURS = {
     "levelwise-plain": Method("Level-wise, Eq.\u00a02", "Level-wise, Eq. 2 alone", "levelwise",
                               "ours"),
     "mcm": Method("MCM", "Max constraint with MCM loss (C-HMCNN)", "mcm", "ours",
                   group_loss="mcm"),
 }  # fmt: skip
-"""The rows of Table 1, then ours; the kleene variants are added below."""
-PAPER = tuple(name for name, method in METHODS.items() if method.figure != "ours")
-"""Those of Table 1 alone."""
-METHODS |= {
+_KLEENE = {
     f"{name}-kleene": replace(
-        METHODS[name],
-        short=f"{METHODS[name].short}, kleene",
-        title=f"{METHODS[name].title}, kleene labels",
+        method,
+        short=f"{method.short}, kleene",
+        title=f"{method.title}, kleene labels",
         figure="ours",
         rule="kleene",
     )
-    for name in PAPER[1:]
+    for name, method in _PAPER.items()
+    if not method.flat
 }
+METHODS = Table("method", Method, _PAPER | _OURS | _KLEENE)
+"""The rows of Table 1, then ours."""

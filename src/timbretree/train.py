@@ -14,8 +14,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from timbretree.data import Batch, ClipSet, Rows, shuffled
 from timbretree.labels import Labels, Prediction
-from timbretree.losses import JointLoss, Mean, Objective, masked_bce, total
+from timbretree.losses import JointLoss, Mean, masked_bce, total
 from timbretree.model import InstrumentNet
+from timbretree.objective import Objective
 from timbretree.taxonomy import Taxonomy
 
 
