@@ -63,7 +63,6 @@ def main() -> None:
     app = typer.Typer(
         help=root.__doc__,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )

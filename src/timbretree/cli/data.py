@@ -5,12 +5,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from timbretree.cli.offering import RESOURCE_NAMES, offer
 from timbretree.cli.progress import bar
 from timbretree.cli.talk import need_training, refuse, say
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="openmic, cnn14-16k or mn04-as.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=offer(*RESOURCE_NAMES), help="openmic, cnn14-16k or mn04-as."
+        ),
+    ],
     folder: Annotated[
         Path | None,
         typer.Argument(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from timbretree.cli.offering import BACKBONE_NAMES, TAXONOMY_NAMES, offer
 from timbretree.cli.talk import number, refuse
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ Data = Annotated[
 Tree = Annotated[
     str,
     typer.Option(
+        autocompletion=offer(*TAXONOMY_NAMES),
         help="The families: tone7, audioset9, electronic8, strings6, hornbostel_sachs, or a json "
-        "or yaml file."
+        "or yaml file.",
     ),
 ]
 Audio = Annotated[
@@ -42,17 +44,29 @@ SplitSeed = Annotated[
 Start = Annotated[
     str,
     typer.Option(
+        autocompletion=offer("auto", "shipped", "none"),
         help="What to start from: auto (the AudioSet weights that `timbretree fetch` brought), "
-        "shipped (the model that comes with timbretree), a file (.onnx, or AudioSet weights), none."
+        "shipped (the model that comes with timbretree), a file (.onnx, or AudioSet weights), "
+        "none.",
     ),
 ]
-Backbone = Annotated[str, typer.Option(help="cnn14 (the paper's) or mn04.")]
+Backbone = Annotated[
+    str, typer.Option(autocompletion=offer(*BACKBONE_NAMES), help="cnn14 (the paper's) or mn04.")
+]
 Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training clips.")]
 LearningRate = Annotated[
     float, typer.Option(min=0, max=1, callback=number, help="The highest learning rate.")
 ]
-Device = Annotated[str, typer.Option(help="auto (a GPU where there is one) or cpu.")]
-Precision = Annotated[str, typer.Option(help="no (float32), bf16 or fp16.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        autocompletion=offer("auto", "cpu"), help="auto (a GPU where there is one) or cpu."
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(autocompletion=offer("no", "bf16", "fp16"), help="no (float32), bf16 or fp16."),
+]
 
 WEIGHTS = {"mn04": "mn04-as", "cnn14": "cnn14-16k"}
 """What each backbone starts from, as ``timbretree fetch`` calls it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from timbretree.cli.offering import METHOD_NAMES, offer
 from timbretree.cli.options import (
     Artist,
     Audio,
@@ -35,7 +36,11 @@ Frozen = Annotated[
     bool, typer.Option("--frozen", help="Leave the trunk as it is: hours become minutes.")
 ]
 Methods = Annotated[
-    str, typer.Option(help="all, paper, or names with commas: see `timbretree methods`.")
+    str,
+    typer.Option(
+        autocompletion=offer("all", "paper", *METHOD_NAMES),
+        help="all, paper, or names with commas: see `timbretree methods`.",
+    ),
 ]
 JustPlan = Annotated[
     bool, typer.Option("--plan", help="Say what would be run and how long, and stop.")
@@ -55,7 +60,13 @@ def methods() -> None:
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A checkpoint (.safetensors) or model file.")],
     data: Data,
-    split: Annotated[str, typer.Option(help="Which clips: test, valid or train.")] = "test",
+    split: Annotated[
+        str,
+        typer.Option(
+            autocompletion=offer("test", "valid", "train"),
+            help="Which clips: test, valid or train.",
+        ),
+    ] = "test",
     audio: Audio = None,
     out: Annotated[
         Path | None, typer.Option(help="A folder for scores.json and the reliability plot.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from timbretree.cli.offering import TAXONOMY_NAMES, offer
 from timbretree.cli.talk import Force, number, refuse
 
 
@@ -45,8 +46,9 @@ Model = Annotated[
 Tree = Annotated[
     str | None,
     typer.Option(
+        autocompletion=offer(*TAXONOMY_NAMES),
         help="Other families for the same instruments: tone7, audioset9, electronic8, strings6, "
-        "hornbostel_sachs, or a json or yaml file."
+        "hornbostel_sachs, or a json or yaml file.",
     ),
 ]
 Out = Annotated[

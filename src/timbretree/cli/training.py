@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from timbretree.cli.offering import METHOD_NAMES, offer
 from timbretree.cli.options import (
     Artist,
     Audio,
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
 
 Method = Annotated[
     str,
-    typer.Option(help="A row of the paper's Table 1 or one of ours: `timbretree methods` lists "
-                 "them."),
-]  # fmt: skip
+    typer.Option(
+        autocompletion=offer(*METHOD_NAMES),
+        help="A row of the paper's Table 1 or one of ours: `timbretree methods` lists them.",
+    ),
+]
 Frozen = Annotated[
     bool,
     typer.Option("--frozen", help="Train the head alone, on what the trunk makes of each clip "
