@@ -22,7 +22,7 @@ FLOORS = {
             "metrics",
             "scores",
         ),
-        *("bands", "calibration", "files", "claim", "workers"),
+        *("bands", "calibration", "files", "claim", "workers", "plugins"),
     },
     "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},
     "network": {"frontend", "backbones", "heads", "model"},

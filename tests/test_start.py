@@ -145,7 +145,7 @@ def test_what_is_no_start(exported: Path, tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(ModelFileError, match=r"nowhere\.onnx: No such file"):
         read_start("mn04", tmp_path / "nowhere.onnx")
     other = type("Other", (BACKBONES["mn04"],), {"spec": BACKBONES["cnn14"].spec})
-    monkeypatch.setitem(BACKBONES, "mn04", other)
+    monkeypatch.setitem(BACKBONES.built_in, "mn04", other)
     with pytest.raises(
         CheckpointError, match=r"another spectrogram .*expected MelSpec\(rate=16000"
     ):

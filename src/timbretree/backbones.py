@@ -8,7 +8,6 @@ first clip first. What lies beyond a span's ends is heard faintly, as far as the
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from timbretree.frontend import SpecAugment
 from timbretree.melspec import CNN14_16K, MN04
+from timbretree.plugins import Table
 
 
 class Cnn14(nn.Module):
@@ -260,4 +260,6 @@ def _to_eights(channels: float) -> int:
 
 
 Backbone = Cnn14 | MobileNet
-BACKBONES = cast("dict[str, Callable[[], Backbone]]", {"cnn14": Cnn14, "mn04": MobileNet})
+BACKBONES: Table[Callable[[], Backbone]] = Table(
+    "backbone", type, {"cnn14": Cnn14, "mn04": MobileNet}
+)

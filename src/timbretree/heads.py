@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from timbretree.labels import Prediction
+from timbretree.plugins import Table
 from timbretree.taxonomy import Taxonomy
 
 
@@ -173,12 +174,16 @@ def _linear(before: int, after: int) -> nn.Linear:
 
 
 HeadMaker = Callable[[int, Taxonomy], nn.Module]
-HEADS: dict[str, HeadMaker] = {
-    "levelwise": LevelWise,
-    "topdown": TopDown,
-    "gap": GroupedMean,
-    "lp": LinearProjection,
-    "gmp": GroupedMax,
-    "resatt": ResAtt,
-    "mcm": MaxConstraint,
-}
+HEADS: Table[HeadMaker] = Table(
+    "head",
+    type,
+    {
+        "levelwise": LevelWise,
+        "topdown": TopDown,
+        "gap": GroupedMean,
+        "lp": LinearProjection,
+        "gmp": GroupedMax,
+        "resatt": ResAtt,
+        "mcm": MaxConstraint,
+    },
+)

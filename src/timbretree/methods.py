@@ -17,7 +17,7 @@ class Method:
     head: str
     """One of ``timbretree.heads.HEADS``."""
     figure: str
-    """Where the paper shows it; 'ours' where it does not, of other packages, too."""
+    """Where the paper shows it; 'ours' where it does not, and in other packages."""
     rule: str = "observed-any"
     """How labels are lifted to groups for training: see ``Taxonomy.lift``. Scored with
     observed-any in any case."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from timbretree.plugins import Table
+
 if TYPE_CHECKING:
     from timbretree.tags import Tags
 
@@ -24,7 +26,7 @@ class Writer:
 
 
 def _written_by(module: str) -> Callable[[Tags, bool], str | bytes]:
-    """Imported when it first writes: the command line reads this table for --help alone."""
+    """Imported when it first writes: this table is read where nothing is written, too."""
 
     def write(tags: Tags, explain: bool) -> str | bytes:
         written: str | bytes = import_module(f"timbretree.writers.{module}").write(tags, explain)
@@ -33,14 +35,18 @@ def _written_by(module: str) -> Callable[[Tags, bool], str | bytes]:
     return write
 
 
-WRITERS: dict[str, Writer] = {
-    "text": Writer(".txt", _written_by("as_text")),
-    "json": Writer(".json", _written_by("as_json")),
-    "jsonl": Writer(".jsonl", _written_by("as_json")),
-    "csv": Writer(".csv", _written_by("as_csv")),
-    "parquet": Writer(".parquet", _written_by("as_parquet")),
-    "jams": Writer(".jams", _written_by("as_jams")),
-    "audacity": Writer(".labels.txt", _written_by("as_audacity")),
-    "sonic-visualiser": Writer(".regions.csv", _written_by("as_sonic_visualiser")),
-    "html": Writer(".html", _written_by("as_html")),
-}
+WRITERS = Table(
+    "writer",
+    Writer,
+    {
+        "text": Writer(".txt", _written_by("as_text")),
+        "json": Writer(".json", _written_by("as_json")),
+        "jsonl": Writer(".jsonl", _written_by("as_json")),
+        "csv": Writer(".csv", _written_by("as_csv")),
+        "parquet": Writer(".parquet", _written_by("as_parquet")),
+        "jams": Writer(".jams", _written_by("as_jams")),
+        "audacity": Writer(".labels.txt", _written_by("as_audacity")),
+        "sonic-visualiser": Writer(".regions.csv", _written_by("as_sonic_visualiser")),
+        "html": Writer(".html", _written_by("as_html")),
+    },
+)
