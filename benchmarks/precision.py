@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from timbretree.audio import AudioError, Recording, windows
+from timbretree.audio import AudioError, load
 from timbretree.calibration import Calibrated
 from timbretree.frontend import LogMel
 from timbretree.melspec import log_mel
@@ -28,6 +28,13 @@ def sound_files(asked: list[Path]) -> list[Path]:
     for path in asked:
         found += sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]
     return found
+
+
+def windows(samples: np.ndarray, size: int, step: int) -> list[np.ndarray]:
+    """Windows of so many samples that together hold all of them: the last one ends where they do;
+    of fewer, one short window."""
+    last = max(0, len(samples) - size)
+    return [samples[first : first + size] for first in (*range(0, last, step), last)]
 
 
 def answers(calibrated: Calibrated, heard: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -50,8 +57,7 @@ def main() -> None:
     mels, apart, changed, cells, files = [], [], 0, 0, 0
     for path in sound_files(asked.audio):
         try:
-            with Recording(path, rate=spec.rate) as recording:
-                heard = [each.samples for each in windows(iter(recording), size, step)]
+            heard = windows(load(path, rate=spec.rate).samples, size, step)
         except AudioError:
             continue
         files += 1

@@ -1,15 +1,12 @@
 """Decoding: right samples from good files, a reason for every bad one."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from timbretree.audio import REASONS, AudioError, Clip, Limits, Recording, load, resample, windows
+from timbretree.audio import REASONS, AudioError, Clip, Limits, Recording, load, resample
 
 RATE = 16_000
 
@@ -159,31 +156,3 @@ def test_load_and_resample(tmp_path: Path) -> None:
     assert (clip.rate, clip.seconds) == (RATE, pytest.approx(1, abs=0.01))
     assert resample(clip, RATE) is clip
     assert clip.samples.dtype == resample(clip, 22_050).samples.dtype == np.float32
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 70), max_size=30), st.integers(1, 50))
-def test_windows_cover_every_sample_once_in_order(sizes: list[int], size: int) -> None:
-    total = np.arange(sum(sizes), dtype=np.float32)
-    blocks = iter(np.split(total, np.cumsum(sizes)[:-1]))
-    found = list(windows(blocks, size))
-    for window in found:
-        np.testing.assert_array_equal(window.samples, total[window.start :][: len(window.samples)])
-        assert len(window.samples) == min(size, len(total))
-    assert {int(x) for window in found for x in window.samples} == set(range(len(total)))
-    assert len(found) == -(-len(total) // size)
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 70), max_size=30), st.integers(1, 50), st.integers(1, 50))
-def test_windows_may_overlap(sizes: list[int], size: int, step: int) -> None:
-    step = min(step, size)
-    total = np.arange(sum(sizes), dtype=np.float32)
-    found = list(windows(iter(np.split(total, np.cumsum(sizes)[:-1])), size, step))
-    for window in found:
-        np.testing.assert_array_equal(window.samples, total[window.start :][: len(window.samples)])
-        assert len(window.samples) == min(size, len(total))
-    assert {int(x) for window in found for x in window.samples} == set(range(len(total)))
-    starts = [window.start for window in found]
-    assert starts[:-1] == [step * number for number in range(len(starts) - 1)]
-    assert all(one < other for one, other in pairwise(starts))

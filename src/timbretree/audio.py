@@ -11,8 +11,7 @@ and the cheapest (LQ) moves probabilities where people can see it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import soxr
@@ -54,13 +53,6 @@ class Clip:
         return len(self.samples) / self.rate
 
 
-class Window(NamedTuple):
-    """A stretch of a recording: ``samples`` (T,) that begin ``start`` samples into it."""
-
-    start: int
-    samples: Samples
-
-
 class Recording:
     """An opened sound file, read once from its beginning as mono at ``rate``.
 
@@ -85,12 +77,7 @@ class Recording:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._decoder.close()
 
     def __iter__(self) -> Iterator[Samples]:
@@ -156,33 +143,6 @@ def resample(clip: Clip, rate: int) -> Clip:
     if clip.rate == rate:
         return clip
     return Clip(soxr.resample(clip.samples, clip.rate, rate).astype(np.float32, copy=False), rate)
-
-
-def windows(blocks: Iterator[Samples], size: int, step: int | None = None) -> Iterator[Window]:
-    """Cut blocks of samples into windows of ``size`` samples that together cover every sample.
-
-    Each begins ``step`` samples after the one before; by default they follow each other without a
-    gap. The last one ends where the recording ends, so it may share more samples with the one
-    before it; a recording shorter than ``size`` is one short window.
-    """
-    step = step or size
-    held, waiting, start = NOTHING, [NOTHING], 0  # from where the next window begins
-    past, covered = NOTHING, 0
-    for block in blocks:
-        waiting.append(block)
-        if sum(map(len, waiting)) < size:
-            continue  # blocks are small: join them once a window, not once a block
-        held = np.concatenate(waiting)
-        while len(held) >= size:
-            yield Window(start, held[:size])
-            covered = start + size
-            past, held = held[:step], held[step:]
-            start += step
-        waiting = [held]
-    held = np.concatenate(waiting)
-    if start + len(held) > covered:
-        tail = np.concatenate([past, held])[-size:]
-        yield Window(start + len(held) - len(tail), tail)
 
 
 def _mono(samples: Samples) -> Samples:
