@@ -18,7 +18,7 @@ from page import PAGE, percent, put, table
 
 from timbretree.files import write_whole
 from timbretree.labels import Labels
-from timbretree.melspec import PRESETS, log_mel
+from timbretree.melspec import MN04, log_mel
 from timbretree.openmic import read_openmic
 from timbretree.render.labelling.openmic_facts import LABELS, LABELS_A_CLIP
 from timbretree.render.labelling.truth import TRUTH, Truth, read_truth
@@ -31,9 +31,7 @@ def sheet(data: Path, truth: Truth, clips: list[int], splits: list[str]) -> plt.
     for axis, clip in zip(axes.flat, clips, strict=True):
         key = truth.keys[clip]
         wave, rate = soundfile.read(data / "audio" / key[:3] / f"{key}.ogg", dtype="float32")
-        spec = PRESETS["mn04"]
-        mono = soxr.resample(wave.mean(axis=1), rate, spec.rate)
-        mel = log_mel(mono, spec)
+        mel = log_mel(soxr.resample(wave.mean(axis=1), rate, MN04.rate), MN04)
         axis.imshow(mel.T, origin="lower", aspect="auto", cmap="magma",
                     extent=(0, len(wave) / rate, 0, mel.shape[1]),
                     vmin=np.quantile(mel, 0.05))  # fmt: skip
