@@ -10,10 +10,10 @@ import pytest
 
 from timbretree.backbones import BACKBONES
 from timbretree.cli import VERBS, offering
-from timbretree.cli.tagging import Format
 from timbretree.fetch import RESOURCES
 from timbretree.methods import METHODS
 from timbretree.taxonomy import BUILT_IN
+from timbretree.writers import WRITERS
 
 BIN = Path(sys.executable).parent
 COMMAND = BIN / "timbretree"
@@ -44,7 +44,7 @@ def test_options_are_offered() -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("tag", "--format", ""), list(Format)),
+        (("tag", "--format", ""), WRITERS),
         (("tag", "--taxonomy", ""), BUILT_IN),
         (("train", "--taxonomy", ""), BUILT_IN),
         (("train", "--method", ""), METHODS),

@@ -238,7 +238,7 @@ def start_from_audioset(
     """Copy a pretrained trunk into a network, and the classifier rows of the tags AudioSet has.
 
     Any head with a linear layer ``fine`` will do. Tags without a counterpart keep their random
-    rows; their names are returned. Raises CheckpointError for another backbone.
+    rows; their names are returned. Raises CheckpointError for another backbone, and another head.
     """
     if not isinstance(net.backbone, type(start.trunk)):
         raise CheckpointError(
@@ -247,8 +247,7 @@ def start_from_audioset(
         )
     net.backbone.load_state_dict(start.trunk.state_dict())
     classes = audioset_classes()
-    fine = net.head.fine
-    assert isinstance(fine, nn.Linear)
+    fine = classifier(net.head)
     without = []
     with torch.no_grad():
         for row, tag in enumerate(tags):
@@ -257,6 +256,17 @@ def start_from_audioset(
                 continue
             fine.weight[row], fine.bias[row] = start.weight[classes[tag]], start.bias[classes[tag]]
     return without
+
+
+def classifier(head: nn.Module) -> nn.Linear:
+    """The layer ``fine`` of a head, with a row for each tag. Raises CheckpointError without one."""
+    fine = getattr(head, "fine", None)
+    if not isinstance(fine, nn.Linear):
+        raise CheckpointError(
+            f"the head {type(head).__name__} has no linear layer `fine` for the rows of a start; "
+            "start from random weights (--start none)"
+        )
+    return fine
 
 
 def audioset_classes() -> dict[str, int]:

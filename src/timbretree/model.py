@@ -32,6 +32,9 @@ def build(backbone: str, head: str, taxonomy: Taxonomy) -> InstrumentNet:
     """Make a network with random weights from the names in ``BACKBONES`` and ``HEADS``."""
     for kind, name, known in (("backbone", backbone, BACKBONES), ("head", head, HEADS)):
         if name not in known:
-            raise ValueError(f"there is no {kind} {name!r}; choose from {', '.join(known)}")
+            raise ValueError(
+                f"there is no {kind} {name!r}; choose from {', '.join(known)}, or install the "
+                "package that adds it"
+            )
     trunk = BACKBONES[backbone]()
     return InstrumentNet(trunk, HEADS[head](trunk.num_features, taxonomy))

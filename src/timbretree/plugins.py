@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-KINDS = ("writer", "dataset", "head", "method", "backbone")
 Thing = TypeVar("Thing")
 
 
@@ -30,7 +29,7 @@ class Plugin:
 
 
 def plugins(kind: str) -> list[Plugin]:
-    """What the packages that are installed add of one of ``KINDS``, by name; none is imported."""
+    """What other packages add of one kind (``head``, ``writer``), by name; none is imported."""
     from importlib.metadata import entry_points
 
     found = [

@@ -7,12 +7,13 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from torch import Tensor, nn
+from torch import Tensor
 
 from timbretree.backbones import Backbone
 from timbretree.checkpoint import (
     AudioSetStart,
     CheckpointError,
+    classifier,
     load_start,
     misfits,
     start_from_audioset,
@@ -131,9 +132,7 @@ def start_from(
         net.load_state_dict(start.net.state_dict())
         return Fresh()
     net.backbone.load_state_dict(start.trunk.state_dict())
-    ours, learnt = net.head.fine, start.net.head.fine
-    assert isinstance(ours, nn.Linear)
-    assert isinstance(learnt, nn.Linear)
+    ours, learnt = classifier(net.head), classifier(start.net.head)
     known = [tag for tag in taxonomy.tags if tag in theirs.tags]
     here, there = map(taxonomy.tags.index, known), map(theirs.tags.index, known)
     with torch.no_grad():

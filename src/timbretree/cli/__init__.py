@@ -13,7 +13,7 @@ from timbretree.cli.rendering import render
 from timbretree.cli.research import evaluate, methods, reproduce
 from timbretree.cli.serving import serve
 from timbretree.cli.sharing import pull, push
-from timbretree.cli.tagging import info, tag
+from timbretree.cli.tagging import Tag, info, tag
 from timbretree.cli.training import export, train
 
 VERBS = (
@@ -68,7 +68,7 @@ def main() -> None:
     )
     app.callback(invoke_without_command=True)(root)
     for verb in VERBS:
-        app.command(short_help=SHORT.get(verb.__name__))(verb)
+        app.command(short_help=SHORT.get(verb.__name__), cls=Tag if verb is tag else None)(verb)
     app()
 
 

@@ -10,6 +10,7 @@ from timbretree.cli.talk import number, refuse
 
 if TYPE_CHECKING:
     from timbretree.material import Source
+    from timbretree.methods import Method
 
 Data = Annotated[
     Path,
@@ -73,7 +74,10 @@ WEIGHTS = {"mn04": "mn04-as", "cnn14": "cnn14-16k"}
 
 
 def find_start(backbone: str, start: str) -> Path | None:
-    """The weights to start from, or None for random ones; refuses where they are missing."""
+    """The weights to start from, or None for random ones; refuses where they are missing.
+
+    Raises PluginError where there is no such backbone.
+    """
     from timbretree.fetch import find_weights
     from timbretree.modelfile import SHIPPED
 
@@ -85,7 +89,13 @@ def find_start(backbone: str, start: str) -> Path | None:
         return Path(start)
     name = WEIGHTS.get(backbone)
     if name is None:
-        refuse(f"there is no backbone {backbone!r}; choose from {', '.join(WEIGHTS)}")
+        from timbretree.backbones import BACKBONES
+
+        BACKBONES.pick(backbone)
+        refuse(
+            f"there are no weights to start {backbone} from; name a model file with --start, or "
+            "--start none for random ones"
+        )
     found = find_weights(name)
     if found is None:
         refuse(
@@ -93,6 +103,17 @@ def find_start(backbone: str, start: str) -> Path | None:
             f"`timbretree fetch {name}`, name a file with --start, or --start none for random ones"
         )
     return found
+
+
+def pick_method(name: str) -> "Method":
+    """The method of that name; refuses where there is none."""
+    from timbretree.methods import METHODS
+    from timbretree.plugins import PluginError
+
+    try:
+        return METHODS.pick(name)
+    except PluginError as error:
+        refuse(str(error))
 
 
 def make_source(

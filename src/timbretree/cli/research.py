@@ -22,6 +22,7 @@ from timbretree.cli.options import (
     check,
     find_start,
     make_source,
+    pick_method,
 )
 from timbretree.cli.progress import bar, clock
 from timbretree.cli.score_table import score_table
@@ -48,13 +49,16 @@ JustPlan = Annotated[
 
 
 def methods() -> None:
-    """List the methods: the rows of the paper's Table 1, and ours."""
-    need_training()
+    """List the methods: the rows of the paper's Table 1, ours, and those of other packages."""
     from timbretree.methods import METHODS
 
     width = max(map(len, METHODS))
     for name, method in METHODS.items():
-        print(f"{name:{width}}  {method.figure:10}  {method.title}")
+        package = METHODS.package(name)
+        whose = f" ({package})" if package else ""
+        print(f"{name:{width}}  {method.figure:10}  {method.title}{whose}")
+    for fault in METHODS.faults:
+        say(fault)
 
 
 def evaluate(
@@ -186,10 +190,10 @@ def _named(methods: str) -> list[str]:
 
     if methods in ("all", "paper"):
         return list(METHODS if methods == "all" else PAPER)
-    names = [name.strip() for name in methods.split(",")]
-    if unknown := [name for name in names if name not in METHODS]:
-        refuse(f"there is no method {unknown[0]!r}; choose from {', '.join(METHODS)}")
-    return list(dict.fromkeys(names))
+    names = list(dict.fromkeys(name.strip() for name in methods.split(",")))
+    for name in names:
+        pick_method(name)
+    return names
 
 
 def _numbers(lambdas: str) -> list[float]:

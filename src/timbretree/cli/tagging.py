@@ -3,26 +3,13 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from timbretree.cli.offering import TAXONOMY_NAMES, offer
 from timbretree.cli.talk import Force, number, refuse
-
-
-class Format(StrEnum):
-    """How tags are written; the same names as ``timbretree.writers.WRITERS``."""
-
-    text = "text"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
-    parquet = "parquet"
-    jams = "jams"
-    audacity = "audacity"
-    sonic_visualiser = "sonic-visualiser"
-    html = "html"
 
 
 class Engine(StrEnum):
@@ -30,6 +17,38 @@ class Engine(StrEnum):
 
     here = "here"
     ray = "ray"
+
+
+class Tag(TyperCommand):
+    """``tag``, whose help ends with the formats of other packages, looked up for that alone."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the end of the help."""
+        from timbretree.writers import WRITERS
+
+        packages = {name: WRITERS.package(name) for name in WRITERS}
+        added = [f"Format {name}: of {package}." for name, package in packages.items() if package]
+        for line in [*added, *WRITERS.faults]:
+            formatter.write_paragraph()
+            formatter.write_text(line)
+
+
+def _formats() -> list[str]:
+    from timbretree.writers import WRITERS
+
+    return list(WRITERS)
+
+
+def _format(name: str | None) -> str | None:
+    from timbretree.plugins import PluginError
+    from timbretree.writers import WRITERS
+
+    try:
+        if name is not None:
+            WRITERS.pick(name)
+    except PluginError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
 
 
 Inputs = Annotated[
@@ -78,7 +97,12 @@ def tag(
         typer.Option("--from", help="A list of files, folders and playlists, as on - above."),
     ] = None,
     format: Annotated[
-        Format | None, typer.Option(help="How to write the tags.", show_default="text")
+        str | None,
+        typer.Option(
+            callback=_format, autocompletion=_formats, show_default="text",
+            help="How to write the tags: text, json, jsonl, csv, parquet, jams, audacity, "
+            "sonic-visualiser, html, or as another package can.",
+        ),
     ] = None,
     model: Model = None,
     taxonomy: Tree = None,
@@ -127,8 +151,8 @@ def tag(
             Order(
                 names=[name for name in inputs or [] if name != "-"],
                 lists=[Path("-")] * ("-" in (inputs or [])) + (listed or []),
-                format=None if format is None else format.value,
-                model=model, taxonomy=taxonomy, hop=hop, out=out, explain=explain, jobs=jobs,
+                format=format, model=model, taxonomy=taxonomy, hop=hop, out=out,
+                explain=explain, jobs=jobs,
                 shard=shard, retry=retry, patience=patience, memory=memory, force=force,
                 ray=engine is Engine.ray, address=address,
             )

@@ -22,6 +22,7 @@ from timbretree.cli.options import (
     check,
     find_start,
     make_source,
+    pick_method,
 )
 from timbretree.cli.progress import bar
 from timbretree.cli.talk import Force, need_training, number, refuse, say, say_failures
@@ -117,17 +118,15 @@ def train(
     """
     need_training()
     check(device, precision)
-    from timbretree.methods import METHODS
+    chosen = pick_method(method)
     from timbretree.session import Plan
     from timbretree.train import TrainConfig, accelerator
 
-    if method not in METHODS:
-        refuse(f"there is no method {method!r}; choose from {', '.join(METHODS)}")
     if not resume and run.exists() and (not run.is_dir() or any(run.iterdir())):
         refuse(f"{run} exists already; go on with it (--resume), or choose another folder")
     config = TrainConfig(
         epochs, warmup, batch, learning_rate, trunk_share,
-        objective=METHODS[method].objective(fine_weight),
+        objective=chosen.objective(fine_weight),
         frozen_statistics=frozen_statistics, seed=seed,
     )  # fmt: skip
     try:

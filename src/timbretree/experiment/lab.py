@@ -206,7 +206,7 @@ class Lab:
         """A new network for a cell: the trunk as it came, a head at random."""
         plan, method, tree = self.plan, METHODS[cell.method], self.plan.source.taxonomy
         torch.manual_seed(cell.seed)
-        head = HEADS[method.head](self.trunk.num_features, tree)
+        head = HEADS.pick(method.head)(self.trunk.num_features, tree)
         net = head if plan.frozen else self._net(head)
         objective = method.objective(cell.fine_weight)
         config = dataclasses.replace(plan.train, seed=cell.seed, objective=objective)
@@ -236,7 +236,7 @@ class Lab:
     def _checkpoint(self, finished: Finished) -> Checkpoint:
         cell, tree = finished.record.cell, self.plan.source.taxonomy
         head = METHODS[cell.method].head
-        net = self._net(HEADS[head](self.trunk.num_features, tree))
+        net = self._net(HEADS.pick(head)(self.trunk.num_features, tree))
         (net.head if self.plan.frozen else net).load_state_dict(finished.weights)
         return Checkpoint(
             net=net,
