@@ -2,7 +2,7 @@
 
 A package names them in the groups ``timbretree.heads``, ``timbretree.methods`` and so on
 (docs/contributing.md). Which packages there are is looked up only where a name is not built in or
-all are listed: it takes a tenth of a second, for which no other command should wait.
+all are listed: no other command should wait for that.
 """
 
 from collections.abc import Callable, Iterator, Mapping
