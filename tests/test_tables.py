@@ -67,6 +67,8 @@ def test_what_spreadsheets_write(tmp_path: Path, text: str) -> None:
     ("text", "words"),
     [
         ("name,piano\na,1\n", "row 1 names no column 'file', it has name, piano"),
+        ("file;piano\na;1\n", "it has file;piano; its columns are parted by semicolons"),
+        ("file\tpiano\na\t1\n", "its columns are parted by tabs, save it with commas"),
         ("", "row 1 names no column 'file'"),
         ("file,piano\n", "no rows below the names"),
         ("file,piano,piano\na,1,0\n", "row 1 has the column 'piano' twice"),
@@ -109,7 +111,7 @@ def test_faults_are_named_with_row_and_column(tmp_path: Path, text: str, words: 
 
 
 def test_files_that_are_no_table(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match=r"labels\.csv: 'utf-8' codec"):
+    with pytest.raises(AnnotationError, match=r"labels\.csv: expected text in UTF-8"):
         read(tmp_path, "file,piano\nä.wav,1\n".encode("latin-1"))
     with pytest.raises(AnnotationError, match=r"nowhere\.csv: .*No such file"):
         read_table(tmp_path / "nowhere.csv", TAGS)

@@ -213,7 +213,7 @@ def _read_splits(path: Path) -> dict[str, str]:
     try:
         record: Any = json.loads(path.read_bytes())
     except OSError as error:
-        raise AnnotationError(f"{path}: {error}") from error
+        raise AnnotationError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
         raise AnnotationError(f"{path}: the file is damaged ({error})") from error
     splits = record.get("splits") if isinstance(record, dict) else None

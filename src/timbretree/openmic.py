@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -71,6 +70,20 @@ def audio_path(folder: str | Path, key: str) -> Path:
     return Path(folder) / "audio" / key[:3] / f"{key}.ogg"
 
 
+def read_key(row: Row, column: str) -> str:
+    """The name of a clip, from a cell. Raises AnnotationError for text in another form."""
+    key = row.text(column)
+    if not KEY.fullmatch(key):
+        raise row.error(column, f": expected a key such as 000046_3840, got {key!r}")
+    return key
+
+
+def absent_clips(folder: str | Path) -> list[str]:
+    """The keys of the partitions that have no audio file."""
+    found = read_openmic(folder)
+    return [file.stem for file in found.files if not file.is_file()]
+
+
 def changed_clips(folder: str | Path, checksums: str | Path) -> list[str]:
     """The keys of clips that are missing, or not what they were when the checksums were made.
 
@@ -78,7 +91,7 @@ def changed_clips(folder: str | Path, checksums: str | Path) -> list[str]:
     """
     changed = []
     for row in read_rows(Path(checksums), "", "md5"):
-        key, md5 = _key(row, ""), row.text("md5").lower()
+        key, md5 = read_key(row, ""), row.text("md5").lower()
         if not re.fullmatch("[0-9a-f]{32}", md5):
             raise row.error("md5", f": expected 32 hexadecimal digits, got {md5!r}")
         if _md5(audio_path(folder, key)) != md5:
@@ -90,9 +103,9 @@ def _read_tags(path: Path) -> tuple[str, ...]:
     try:
         places = json.loads(path.read_bytes())
     except OSError as error:
-        raise AnnotationError(f"{path}: {error}") from error
+        raise AnnotationError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise AnnotationError(f"{path}: {error}") from error
+        raise AnnotationError(f"{path}: expected JSON, got something else ({error})") from error
     columns = list(places.values()) if isinstance(places, dict) else [None]
     if not all(type(column) is int for column in columns) or set(columns) != {*range(len(columns))}:
         raise AnnotationError(f"{path}: expected every instrument with its column, counted from 0")
@@ -104,7 +117,7 @@ def _read_partitions(folder: Path) -> dict[str, str]:
     found: dict[str, tuple[str, Row]] = {}
     for split, name in PARTITIONS.items():
         for row in read_column(folder / name, "key"):
-            key = _key(row, "key")
+            key = read_key(row, "key")
             _, first = found.setdefault(key, (split, row))
             if first is not row:
                 raise row.error("key", f": {key} is in row {first.line} of {first.path} already")
@@ -116,7 +129,8 @@ def _read_labels(path: Path, keys: list[str], tags: tuple[str, ...], confirmed: 
     cells = np.zeros((2, len(keys), len(tags)), dtype=bool)
     rows: dict[tuple[str, str], tuple[float, Row]] = {}
     for row in read_rows(path, "sample_key", "instrument", "relevance"):
-        key, tag, relevance = _key(row, "sample_key"), row.text("instrument"), _relevance(row)
+        key, tag = read_key(row, "sample_key"), row.text("instrument")
+        relevance = row.number("relevance", least=0, most=1)
         if key not in number:
             raise row.error("sample_key", f": {key} is in no partition")
         if tag not in tags:
@@ -167,7 +181,7 @@ def _word(target: bool, told: bool) -> str:
 def _read_artists(path: Path, keys: list[str]) -> tuple[str, ...]:
     artists: dict[str, str] = {}
     for row in read_rows(path, "sample_key", ARTIST):
-        key, artist = _key(row, "sample_key"), row.text(ARTIST)
+        key, artist = read_key(row, "sample_key"), row.text(ARTIST)
         if artists.setdefault(key, artist) != artist:
             raise row.error(ARTIST, f": {artist} for {key}, but a row above says another")
     if missing := [key for key in keys if key not in artists]:
@@ -176,30 +190,6 @@ def _read_artists(path: Path, keys: list[str]) -> tuple[str, ...]:
             "complete the file, or take it away to go without artists"
         )
     return tuple(artists[key] for key in keys)
-
-
-def _key(row: Row, column: str) -> str:
-    key = row.text(column)
-    if not KEY.fullmatch(key):
-        raise row.error(column, f": expected a key such as 000046_3840, got {key!r}")
-    return key
-
-
-def _relevance(row: Row) -> float:
-    text = row.text("relevance")
-    try:
-        relevance = float(text)
-    except ValueError:
-        relevance = math.nan
-    if not 0 <= relevance <= 1:
-        raise row.error("relevance", f": expected a number from 0 to 1, got {text!r}")
-    return relevance
-
-
-def absent_clips(folder: str | Path) -> list[str]:
-    """The keys of the partitions that have no audio file."""
-    found = read_openmic(folder)
-    return [file.stem for file in found.files if not file.is_file()]
 
 
 def _md5(path: Path) -> str | None:

@@ -3,6 +3,7 @@
 import csv
 import difflib
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,18 @@ class Row:
             raise self.error(column, " holds a NUL, which no name can")
         return text
 
+    def number(self, column: str, *, least: float = -math.inf, most: float = math.inf) -> float:
+        """The number in a cell that must hold a finite one, within these bounds."""
+        text = self.text(column)
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and least <= number <= most):
+            bounds = f" from {least:g} to {most:g}" if math.isfinite(most - least) else ""
+            raise self.error(column, f": expected a number{bounds}, got {text!r}")
+        return number
+
 
 def read_rows(path: Path, *columns: str) -> list[Row]:
     """Read a csv file whose first row names its columns; ``columns`` must be among them.
@@ -45,6 +58,7 @@ def read_rows(path: Path, *columns: str) -> list[Row]:
         if name not in names:
             raise AnnotationError(
                 f"{path}: row 1 names no column {name!r}, it has {', '.join(names)}"
+                f"{_parted_otherwise(names)}"
             )
     if doubles := [name for name in names if names.count(name) > 1]:
         raise AnnotationError(f"{path}: row 1 has the column {doubles[0]!r} twice")
@@ -68,11 +82,18 @@ def _read(path: Path) -> list[tuple[int, list[str]]]:
             reader = csv.reader(file)
             return [(reader.line_num, record) for record in reader if record]
     except OSError as error:
-        raise AnnotationError(f"{path}: {error}") from error
+        raise AnnotationError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: {error}") from error
+        raise AnnotationError(f"{path}: expected text in UTF-8, save it so ({error})") from error
     except csv.Error as error:
         raise AnnotationError(f"{path}: {error}") from error
+
+
+def _parted_otherwise(names: list[str]) -> str:
+    """What to do where all names of columns came as one, as words to append."""
+    signs = {";": "semicolons", "\t": "tabs"}
+    found = [word for sign, word in signs.items() if len(names) == 1 and sign in names[0]]
+    return f"; its columns are parted by {found[0]}, save it with commas" if found else ""
 
 
 def _row(path: Path, line: int, names: list[str], record: list[str]) -> Row:

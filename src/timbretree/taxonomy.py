@@ -181,7 +181,9 @@ class Taxonomy:
             return cls.from_dict(data)
         except FileNotFoundError:
             raise TaxonomyError(f"{path}: there is no such file") from None
-        except (UnicodeDecodeError, OSError, ValueError, RecursionError) as error:
+        except OSError as error:
+            raise TaxonomyError(f"{path}: {error.strerror or error}") from error
+        except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
             raise TaxonomyError(f"{path}: {error}") from error
 
     def save(self, path: str | Path) -> None:

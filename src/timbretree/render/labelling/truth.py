@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timbretree.files import write_whole
-from timbretree.openmic import KEY
+from timbretree.openmic import read_key
 from timbretree.rows import Row, guess, read_rows
 
 TRUTH = "truth.csv"
@@ -94,7 +93,7 @@ def read_truth(path: str | Path, tags: tuple[str, ...]) -> Truth:
     ``present`` is not what seconds and loudness say.
     """
     rows = read_rows(Path(path), *COLUMNS)
-    keys = tuple(sorted({_key(row) for row in rows}))
+    keys = tuple(sorted({read_key(row, "sample_key") for row in rows}))
     clips = {key: place for place, key in enumerate(keys)}
     shape = len(keys), len(tags)
     seconds, loudness = np.zeros(shape), np.full(shape, -np.inf)
@@ -103,10 +102,10 @@ def read_truth(path: str | Path, tags: tuple[str, ...]) -> Truth:
     for row in rows:
         if not any(row.cells[name] for name in COLUMNS[1:]):
             continue  # a silent clip
-        cell = clips[_key(row)], _tag(row, tags)
+        cell = clips[read_key(row, "sample_key")], _tag(row, tags)
         if cell in said:
             raise row.error("instrument", f": row {said[cell][0].line} is of this clip and tag too")
-        seconds[cell], loudness[cell] = _number(row, "seconds"), _number(row, "loudness_db")
+        seconds[cell], loudness[cell] = row.number("seconds"), row.number("loudness_db")
         if seconds[cell] <= 0:
             raise row.error("seconds", f": expected more than 0, got {row.text('seconds')}")
         sounds[cell] = (row.cells["sound"] or "").strip()
@@ -122,29 +121,11 @@ def read_truth(path: str | Path, tags: tuple[str, ...]) -> Truth:
     return truth
 
 
-def _key(row: Row) -> str:
-    key = row.text("sample_key")
-    if not KEY.fullmatch(key):
-        raise row.error("sample_key", f": expected a key such as 000046_3840, got {key!r}")
-    return key
-
-
 def _tag(row: Row, tags: tuple[str, ...]) -> int:
     tag = row.text("instrument")
     if tag not in tags:
         raise row.error("instrument", f": {tag!r} is none of the tags{guess(tag, tags)}")
     return tags.index(tag)
-
-
-def _number(row: Row, column: str) -> float:
-    text = row.text(column)
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise row.error(column, f": expected a number, got {text!r}")
-    return number
 
 
 def _flag(row: Row) -> bool:

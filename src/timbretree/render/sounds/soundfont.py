@@ -61,7 +61,7 @@ def read_soundfont(path: str | Path) -> SoundFont:
             f"expected a SoundFont, but {path} is a folder; name one file"
         ) from error
     except OSError as error:
-        raise SoundFontError(f"{path}: {error}") from error
+        raise SoundFontError(f"{path}: {error.strerror or error}") from error
     names = {key: body for key, body in _inside(info, path) if key == b"INAM"}
     parts = dict(_inside(data, path))
     try:
