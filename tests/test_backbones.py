@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from timbretree.backbones import BACKBONES, Backbone, Cnn14, MobileNet, _means, _shares
 from timbretree.checkpoint import load_efficientat
-from timbretree.melspec import CNN14_16K, MN04
+from timbretree.melspec import CNN14_16K, MN04, MOMENT
 
 CLASSIFIER = 527 * 2048 + 527
 """PANNs' fc_audioset, which is no part of our trunk."""
@@ -189,9 +189,25 @@ def test_a_span_is_what_is_inside(name: str) -> None:
     assert not torch.equal(after[1], before[1])
 
 
+@pytest.mark.parametrize("name", BACKBONES)
+def test_moments_of_pieces_are_nearly_those_of_the_whole(name: str) -> None:
+    torch.manual_seed(0)
+    net = BACKBONES[name]().eval()
+    mel = torch.randn(1, 20 * MOMENT, net.spec.mels)
+    spans = torch.tensor([[0.0, 8 * MOMENT]])
+    with torch.inference_mode():
+        whole = net.moments(mel, spans)
+        parts = [net.moments(part, spans) for part in mel.split(10 * MOMENT, dim=1)]
+    assert whole.shape[2] == 20
+    assert [part.shape for part in parts] == [(1, whole.shape[1], 10)] * 2
+    joined = torch.cat(parts, dim=2)
+    assert (joined - whole).abs().mean() < 0.2 * whole.std()
+    assert not torch.equal(joined, whole)
+
+
 def test_parts_of_a_long_frame_count_for_as_much_as_is_inside() -> None:
     spans = torch.tensor([[16.0, 80.0], [0.0, 1e9]])
-    found = _shares(spans, 3, 32)
+    found = _shares(spans, 3)
     torch.testing.assert_close(found, torch.tensor([[0.25, 0.5, 0.25], [1 / 3, 1 / 3, 1 / 3]]))
-    over_time = torch.tensor([[[1.0, 2.0, 5.0]]])
-    torch.testing.assert_close(_means(over_time, found)[:, 0], torch.tensor([2.5, 8 / 3]))
+    moments = torch.tensor([[[1.0, 2.0, 5.0]]])
+    torch.testing.assert_close(_means(moments, found)[:, 0], torch.tensor([2.5, 8 / 3]))

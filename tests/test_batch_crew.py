@@ -15,8 +15,8 @@ import soundfile
 
 from timbretree.batch import Crew, CrewError, CrewLimits, HowToTag
 from timbretree.batch.hand import resident
+from timbretree.cores import cores
 from timbretree.tagger import Tagger
-from timbretree.workers import cores
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "ode_to_joy.ogg"
 HOUR = 3600
@@ -261,7 +261,7 @@ def test_a_folder_of_music_is_no_place_to_import_from(
 def test_cores_are_those_this_process_may_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from timbretree import workers as room
+    from timbretree import cores as room
 
     assert 1 <= cores() <= (os.cpu_count() or 1)
     for told, wanted in (("150000 100000\n", 2), ("max 100000\n", 1_000_000), ("", 1_000_000)):

@@ -111,7 +111,7 @@ def test_spans_of_a_clip_are_heard_in_one_run(tmp_path: Path, backbone: str, hea
     samples = np.random.default_rng(1).normal(0, 0.1, (2, 4 * spec.rate)).astype("f4")
     mel = np.stack([log_mel(each, spec) for each in samples])
     spans = np.array([(0, 200), (96, 296), (100.5, 300.25)], np.float32)
-    said, embedding = model.listen_raw(mel, spans)
+    said, embedding, moments = model.listen_raw(mel, spans)
     assert (said.fine.shape, said.coarse.shape) == ((6, 20), (6, 7))
     assert embedding.shape == (6, checkpoint.net.backbone.num_features)
     with torch.inference_mode():
@@ -122,6 +122,14 @@ def test_spans_of_a_clip_are_heard_in_one_run(tmp_path: Path, backbone: str, hea
     np.testing.assert_allclose(said.fine[3:], alone.fine, atol=1e-5)
     everything = model.listen_raw(mel, np.array([(0, 1e9)])).prediction
     np.testing.assert_allclose(everything.fine, model.raw(mel).fine, atol=1e-6)
+    # moments from before the clip are pooled with its own
+    again = model.listen_raw(mel[:1, 96:], spans[1:] - 32, moments[:1, :, 1:3])
+    with torch.inference_mode():
+        trunk = checkpoint.net.backbone
+        later = trunk.moments(torch.from_numpy(mel[:1, 96:]), torch.from_numpy(spans[1:]))
+        joined = torch.cat([torch.from_numpy(moments[:1, :, 1:3]), later], dim=2)
+        wanted = trunk.pool(joined, torch.from_numpy(spans[1:] - 32))
+    np.testing.assert_allclose(again.embedding, wanted.numpy(), atol=1e-4)
     cut = [model.raw(mel[:, int(first) : int(last)]).fine for first, last in spans[:2]]
     apart = np.abs(np.stack(cut, axis=1).reshape(4, 20) - said.fine[[0, 1, 3, 4]])
     assert apart.mean() < 0.02

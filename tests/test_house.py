@@ -22,7 +22,7 @@ FLOORS = {
             "metrics",
             "scores",
         ),
-        *("bands", "calibration", "files", "claim", "workers", "plugins"),
+        *("bands", "calibration", "files", "claim", "cores", "workers", "plugins", "lazily"),
     },
     "data sets": {"annotations", "rows", "npz", "tables", "openmic", "datasets", "render"},
     "network": {"frontend", "backbones", "heads", "model"},

@@ -1,8 +1,11 @@
 """The trunks: log-mel spectrogram in, one embedding a clip out; ``num_features`` is its length.
 
-Asked about spans of a clip, (N, 2) frames from the first to the one after the last, a trunk runs
-over the clip once and tells of each span: B clips and N spans give B * N embeddings, those of the
-first clip first. What lies beyond a span's ends is heard faintly, as far as the convolutions reach.
+A trunk works in two steps: ``moments`` are what it hears in each ``MOMENT`` frames, and ``pool``
+makes one embedding of those of a clip. Asked about spans of a clip, (N, 2) frames from the first to
+the one after the last, it hears the clip once and pools each span: B clips and N spans give B * N
+embeddings, those of the first clip first. What lies beyond a span's ends is heard faintly, as far
+as the convolutions reach. A long recording can be heard piece by piece, and moments of several
+pieces joined, before they are pooled.
 """
 
 from collections.abc import Callable
@@ -14,11 +17,27 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from timbretree.frontend import SpecAugment
-from timbretree.melspec import CNN14_16K, MN04
+from timbretree.melspec import CNN14_16K, MN04, MOMENT
 from timbretree.plugins import Table
 
 
-class Cnn14(nn.Module):
+class Trunk(nn.Module):
+    """First moments, then an embedding. A backbone has ``spec`` and ``num_features``, too."""
+
+    def forward(self, mel: Tensor, spans: Tensor | None = None) -> Tensor:
+        """(B, frames, mels) to (B, num_features), or (B * N, num_features)."""
+        return self.pool(self.moments(mel, spans), spans)
+
+    def moments(self, mel: Tensor, spans: Tensor | None = None) -> Tensor:
+        """(B, frames, mels) to (B, channels, about frames / MOMENT)."""
+        raise NotImplementedError
+
+    def pool(self, moments: Tensor, spans: Tensor | None = None) -> Tensor:
+        """(B, channels, M) to (B, num_features), or (B * N, num_features)."""
+        raise NotImplementedError
+
+
+class Cnn14(Trunk):
     """PANNs' Cnn14 (Kong et al., 2020), the base network of the paper.
 
     (B, frames, 64) to (B, 2048): the embedding after ``fc1`` and ReLU, which is the paper's Z.
@@ -39,8 +58,8 @@ class Cnn14(nn.Module):
         nn.init.xavier_uniform_(self.fc1.weight)
         nn.init.zeros_(self.fc1.bias)
 
-    def forward(self, mel: Tensor, spans: Tensor | None = None) -> Tensor:
-        """(B, frames, 64) to (B, 2048), or (B * N, 2048); at least 32 frames."""
+    def moments(self, mel: Tensor, spans: Tensor | None = None) -> Tensor:
+        """(B, frames, 64) to (B, 2048, frames // 32); at least 32 frames."""
         image = mel[:, None]  # (B, 1, frames, 64)
         image = self.bn0(image.transpose(1, 3)).transpose(1, 3)  # each mel band its own statistics
         image = self.spec_augment(image)
@@ -49,13 +68,16 @@ class Cnn14(nn.Module):
             if number < 5:
                 image = F.avg_pool2d(image, 2)
             image = F.dropout(image, 0.2, self.training)
-        over_time = image.mean(dim=3)  # (B, 2048, frames / 32)
+        return image.mean(dim=3)
+
+    def pool(self, moments: Tensor, spans: Tensor | None = None) -> Tensor:
+        """(B, 2048, M) to (B, 2048), or (B * N, 2048)."""
         if spans is None:
-            pooled = over_time.amax(dim=2) + over_time.mean(dim=2)
+            pooled = moments.amax(dim=2) + moments.mean(dim=2)
         else:
-            share = _shares(spans, over_time.shape[2], 32)  # (N, frames / 32)
-            inside = over_time[:, None].where(share[:, None] > 0, -torch.inf)  # (B, N, 2048, ...)
-            pooled = inside.amax(dim=3).flatten(0, 1) + _means(over_time, share)
+            share = _shares(spans, moments.shape[2])  # (N, M)
+            inside = moments[:, None].where(share[:, None] > 0, -torch.inf)  # (B, N, 2048, M)
+            pooled = inside.amax(dim=3).flatten(0, 1) + _means(moments, share)
         pooled = F.dropout(pooled, 0.5, self.training)
         return F.relu(self.fc1(pooled))
 
@@ -106,7 +128,7 @@ _TABLE = (
 )
 
 
-class MobileNet(nn.Module):
+class MobileNet(Trunk):
     """EfficientAT's mn04 (Schmid et al., 2023): MobileNetV3-Large at 0.4 of its width.
 
     (B, frames, 128) to (B, 512): the hidden layer of its AudioSet classifier, after Hardswish.
@@ -134,21 +156,24 @@ class MobileNet(nn.Module):
         self.features = nn.Sequential(*layers)
         self.embed = nn.Linear(6 * before, self.num_features)
 
-    def forward(self, mel: Tensor, spans: Tensor | None = None) -> Tensor:
-        """(B, frames, 128) to (B, 512), or (B * N, 512); any number of frames.
+    def moments(self, mel: Tensor, spans: Tensor | None = None) -> Tensor:
+        """(B, frames, 128) to (B, 384, frames / 32 rounded up); any number of frames.
 
         The layers that weigh the channels by how loud each is in the whole clip do so, when asked
         about spans, at each moment by what is around it, as far as a span is long.
         """
-        image = self.spec_augment(mel[:, None]).transpose(2, 3)
+        image: Tensor = self.spec_augment(mel[:, None]).transpose(2, 3)
         near = None if spans is None else _Near(spans)
         for layer in self.features:
             image = layer(image, near) if isinstance(layer, _InvertedResidual) else layer(image)
-        over_time = image.mean(dim=2)  # (B, 384, frames / 32)
+        return image.mean(dim=2)
+
+    def pool(self, moments: Tensor, spans: Tensor | None = None) -> Tensor:
+        """(B, 384, M) to (B, 512), or (B * N, 512)."""
         if spans is None:
-            pooled = over_time.mean(dim=2)
+            pooled = moments.mean(dim=2)
         else:
-            pooled = _means(over_time, _shares(spans, over_time.shape[2], 32))
+            pooled = _means(moments, _shares(spans, moments.shape[2]))
         embedding = F.hardswish(self.embed(pooled))
         return F.dropout(embedding, 0.2, self.training)
 
@@ -223,18 +248,18 @@ class _Near:
         return over_time @ self._matrices[stride]
 
 
-def _shares(spans: Tensor, length: int, stride: int) -> Tensor:
-    """(N, length): how much each of some long frames, ``stride`` frames each, counts in a span."""
+def _shares(spans: Tensor, length: int) -> Tensor:
+    """(N, length): how much each moment, ``MOMENT`` frames, counts in a span."""
     first, last = spans.unbind(dim=1)
-    begin = torch.arange(length, device=spans.device) * float(stride)
-    end = torch.minimum(last[:, None], begin + stride)
+    begin = torch.arange(length, device=spans.device) * float(MOMENT)
+    end = torch.minimum(last[:, None], begin + MOMENT)
     inside = (end - torch.maximum(first[:, None], begin)).clamp(min=0)
     return inside / inside.sum(dim=1, keepdim=True)
 
 
-def _means(over_time: Tensor, share: Tensor) -> Tensor:
-    """(B, D, T) and (N, T) to (B * N, D)."""
-    return (share @ over_time.transpose(1, 2)).flatten(0, 1)
+def _means(moments: Tensor, share: Tensor) -> Tensor:
+    """(B, D, M) and (N, M) to (B * N, D)."""
+    return (share @ moments.transpose(1, 2)).flatten(0, 1)
 
 
 def _convolve(

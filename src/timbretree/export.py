@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnxscript import optimizer
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ from timbretree.model import InstrumentNet
 from timbretree.modelfile import KEY, ModelFile, ModelInfo
 
 OUTPUTS = ("fine", "coarse", "attention")
+Mels = NDArray[np.float32]
 WHOLE = (0.0, 1e9)
 """The span that is heard where none is asked for, in frames: longer than any recording."""
 TOLERANCE = 1e-4
@@ -90,10 +92,13 @@ class _Listening(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, mel: Tensor, spans: Tensor) -> tuple[Tensor, ...]:
-        embedding = self.net.backbone(mel, spans)
+    def forward(self, mel: Tensor, spans: Tensor, past: Tensor) -> tuple[Tensor, ...]:
+        trunk = self.net.backbone
+        moments = trunk.moments(mel, spans)
+        all_moments = torch.cat([past.expand(moments.shape[0], -1, -1), moments], dim=2)
+        embedding = trunk.pool(all_moments, spans)
         said = self.net.head(embedding)
-        return tuple(each for each in (*said, embedding) if each is not None)
+        return tuple(each for each in (*said, embedding, moments) if each is not None)
 
 
 def _write(net: InstrumentNet, info: ModelInfo, path: Path) -> None:
@@ -104,13 +109,17 @@ def _write(net: InstrumentNet, info: ModelInfo, path: Path) -> None:
     }
     with torch.inference_mode():
         said = net.listen(inputs["mel"])
+        channels = net.backbone.moments(inputs["mel"]).shape[1]
+    inputs["past"] = torch.zeros(1, channels, 3)
     outputs = [name for name, each in zip(OUTPUTS, said, strict=False) if each is not None]
     clips, frames = torch.export.Dim("clips", min=1), torch.export.Dim("frames", min=32)
     with _quiet_exporter():
         program = torch.onnx.export(
             _Listening(net), tuple(inputs.values()), dynamo=True, verbose=False,
-            external_data=False, input_names=list(inputs), output_names=[*outputs, "embedding"],
-            dynamic_shapes=({0: clips, 1: frames}, {0: torch.export.Dim("spans", min=1)}),
+            external_data=False, input_names=list(inputs),
+            output_names=[*outputs, "embedding", "moments"],
+            dynamic_shapes=({0: clips, 1: frames}, {0: torch.export.Dim("spans", min=1)},
+                            {2: torch.export.Dim("past", min=0)}),
             optimize=False,  # it would melt BatchNorm into the weights
         )  # fmt: skip
         assert program is not None
@@ -118,7 +127,9 @@ def _write(net: InstrumentNet, info: ModelInfo, path: Path) -> None:
         optimizer.remove_unused_nodes(program.model)
     model = program.model_proto
     # an input that is also an initializer may be left out
-    model.graph.initializer.append(numpy_helper.from_array(np.array([WHOLE], np.float32), "spans"))
+    left_out = {"spans": np.array([WHOLE]), "past": np.zeros((1, channels, 0))}
+    for name, value in left_out.items():
+        model.graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
     write_model(model, info, path)
 
 
@@ -172,17 +183,27 @@ def _difference(net: InstrumentNet, file: ModelFile) -> float:
     noise = np.random.default_rng(0)
     worst = 0.0
     parts = np.array([(0, 64), (40.5, 130)], np.float32)
-    for clips, seconds, spans in ((1, file.info.seconds, None), (3, 1.3, None), (2, 1.3, parts)):
+    channels = file.runtime.outputs["moments"][1]
+    past = noise.uniform(0, 1, (1, channels, 2)).astype(np.float32)
+    cases: list[tuple[int, float, Mels | None, Mels | None]] = [
+        (1, file.info.seconds, None, None),
+        (3, 1.3, None, None),
+        (2, 1.3, parts, None),
+        (1, 1.3, parts, past),
+    ]
+    for clips, seconds, spans, before in cases:
         samples = round(seconds * spec.rate)
         tones = np.sin(np.arange(samples) * noise.uniform(0.01, 0.5, (clips, 1)))
         waveform = noise.normal(0, 0.1, (clips, samples)) + 0.3 * tones
         with torch.inference_mode():
             mel = net.frontend(torch.from_numpy(waveform.astype(np.float32)))
             asked = None if spans is None else torch.from_numpy(spans)
-            embedding = net.backbone(mel, asked)
-            wanted = (*net.head(embedding), embedding)
-        got = file.listen_raw(mel.numpy(), spans)
-        for ours, theirs in zip(wanted, (*got.prediction, got.embedding), strict=True):
+            heard = net.backbone.moments(mel, asked)
+            known = heard if before is None else torch.cat([torch.from_numpy(before), heard], 2)
+            embedding = net.backbone.pool(known, asked)
+            wanted = (*net.head(embedding), embedding, heard)
+        got = file.listen_raw(mel.numpy(), spans, before)
+        for ours, theirs in zip(wanted, (*got.prediction, *got[1:]), strict=True):
             if ours is not None:
                 worst = max(worst, float(np.abs(ours.numpy() - theirs).max()))
     return worst

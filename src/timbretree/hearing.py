@@ -1,11 +1,13 @@
 """Hearing: the sound of a recording becomes one long spectrogram, heard window after window.
 
-Each frame of it is calculated once, however much the windows overlap. The network, too, runs once
-over a stretch of several windows, where its model file can tell them apart. A stretch has a bounded
-length, so a long recording takes no more memory than a short one.
+Each frame of it is calculated once, however much the windows overlap. The trunk of the network
+hears each moment once, too: it runs over pieces that follow each other, and a window that lies in
+two of them is pooled from the moments of both. Pieces have a bounded length, so a long recording
+takes no more memory than a short one.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -14,16 +16,17 @@ from numpy.typing import NDArray
 
 from timbretree.audio import SILENCE
 from timbretree.labels import Prediction
-from timbretree.melspec import MelSpec, log_mel
-from timbretree.modelfile import ModelFile, ModelInfo
+from timbretree.melspec import MOMENT, MelSpec, log_mel
+from timbretree.modelfile import Listened, ModelFile, ModelInfo
 
 Array = NDArray[np.float32]
 
 SHORTEST = 3.0
 """Seconds: anything shorter is followed by silence up to this length, or it would be
 answered with more wrong tags (``benchmarks/short_clips.py`` compares)."""
-STRETCH = 3
-"""So many windows, one after the other, are as long as what the network hears at once."""
+PIECE = 4
+"""So many windows, one after the other, are as long as a piece; the last one takes up to half of
+another with it, so that it isn't too short to be understood."""
 CHUNK = 512
 """Frames of the spectrogram that are calculated at once."""
 
@@ -91,23 +94,32 @@ class _Row:
         self.steps = (model.info.hop * spec.rate / spec.hop, hop * spec.rate / spec.hop)  # frames
         self._turns, self._covered = [0, 0], [0, 0]  # of those that are pooled, that are shown
         self._waiting: list[_Place] = []
+        self._overlap = model.slides and model.info.step is not None
+        self._length = round(PIECE * self.frames / MOMENT) * MOMENT
+        self._before = self._begin = 0  # where the last piece began; where the next one does
+        self._moments: Array | None = None  # of the last piece, where it was heard
 
     def hear_complete(self) -> Iterator[Heard]:
-        """Hear the stretches whose sound is there."""
+        """Hear the windows whose sound is there, and that of their piece."""
         while (place := self._coming()).last <= self.sound.frames:
-            yield from self._take(place)
+            self._take(place)
+        yield from self._hear_pieces() if self._overlap else self._hear_apart()
 
     def hear_rest(self) -> Iterator[Heard]:
         """Hear what is left, once all sound is there."""
         sound = self.sound
         sound.finish(fewest_samples(self.model.info))
         while (place := self._coming()).begin + self.size <= sound.samples:
-            yield from self._take(place)
+            self._take(place)
         uses = [covered < sound.samples for covered in self._covered]
         if any(uses):
             first, begin = max(0, sound.frames - self.frames), max(0, sound.samples - self.size)
-            yield from self._take(_Place(begin, first, sound.frames, *uses))
-        yield from self._hear_waiting()
+            self._take(_Place(begin, first, sound.frames, *uses))
+        if self._overlap and (self._begin or len(self._waiting) > 1):
+            yield from self._hear_pieces()
+            yield from self._hear_piece(sound.frames)
+        else:
+            yield from self._hear_apart()
 
     def _coming(self) -> _Place:
         starts = [round(turn * step) for turn, step in zip(self._turns, self.steps, strict=True)]
@@ -115,73 +127,92 @@ class _Row:
         uses = [start == first for start in starts]
         return _Place(first * self.hop, first, first + self.frames, *uses)
 
-    def _take(self, place: _Place) -> Iterator[Heard]:
-        """Let a window wait for those that can be heard with it."""
+    def _take(self, place: _Place) -> None:
+        """Let a window wait until it is heard."""
         for use, used in enumerate((place.pooled, place.shown)):
             if used:
                 self._turns[use] += 1
                 self._covered[use] = place.begin + self.size
-        long = STRETCH * self.frames if self.model.info.step else self.frames
-        pooled = [each for each in self._waiting if each.pooled]
-        if place.pooled and pooled and place.last - pooled[0].first > long:
-            yield from self._hear_waiting()
-            self.sound.forget(place.first)
         self._waiting.append(place)
 
-    def _hear_waiting(self) -> Iterator[Heard]:
-        """Hear those that wait: the pooled ones and what lies among them in one stretch, so that
-        it makes no difference to them what else is shown; then the others."""
-        places, self._waiting = self._waiting, []
-        loud = [place for place in places if not self.sound.is_silent(place.begin, self.size)]
-        core = [place for place in loud if place.pooled]
-        if len(core) > 1:
-            first, last = core[0].first, core[-1].last
-            core = [place for place in loud if first <= place.first and place.last <= last]
-        said = dict(self._listen(core))
-        said |= self._listen([place for place in loud if place not in said])
-        for place in places:
-            start, end = place.begin, min(place.begin + self.size, self.sound.samples)
-            answer, embedding = said.get(place, (None, None))
-            seconds = start / self.rate, end / self.rate
-            yield Heard(*seconds, answer, embedding, place.pooled, place.shown)
+    def _hear_apart(self) -> Iterator[Heard]:
+        """Hear each window that waits for itself, as if there were nothing around it."""
+        for place in self._waiting:
+            mel = self.sound.cut(place.first, place.last)[None]
+            row = None if self._is_silent(place) else 0
+            yield self._tell(place, None if row is None else self.model.listen(mel), row)
+        if self._waiting:
+            self.sound.forget(self._waiting[-1].first)
+        self._waiting = []
 
-    def _listen(
-        self, places: list[_Place]
-    ) -> Iterator[tuple[_Place, tuple[Prediction, Array | None]]]:
-        if not places:
-            return
-        first = places[0].first
-        mel = self.sound.cut(first, places[-1].last)[None]
-        # one alone is heard as a whole: there is nothing beside it
-        spans = np.array([place[1:3] for place in places]) - first if len(places) > 1 else None
-        (fine, coarse, attention, _), embedding = self.model.listen(mel, spans)
-        for row, place in enumerate(places):
-            look = None if attention is None else attention[row]
-            said = Prediction(fine[row], coarse[row], look)
-            yield place, (said, None if embedding is None else embedding[row])
+    def _hear_pieces(self) -> Iterator[Heard]:
+        """Hear the pieces that are not the last one."""
+        while self._begin + 3 * self._length // 2 <= self.sound.frames:
+            yield from self._hear_piece(self._begin + self._length)
+
+    def _hear_piece(self, end: int) -> Iterator[Heard]:
+        """Hear the piece up to a frame, and tell of the windows that end in it."""
+        places = [place for place in self._waiting if place.last <= end]
+        self._waiting = self._waiting[len(places) :]
+        loud = [place for place in places if not self._is_silent(place)]
+        said = self._listen(loud, end) if loud else None
+        rows = {place: row for row, place in enumerate(loud)}
+        for place in places:
+            yield self._tell(place, said, rows.get(place))
+        self._before, self._begin = self._begin, end
+        self._moments = None if said is None else said.moments
+        self.sound.forget(self._before)
+
+    def _listen(self, places: list[_Place], end: int) -> Listened:
+        """Hear the piece up to a frame, with as much of the last one as the windows reach into."""
+        begin, past = self._begin, None
+        if (reach := math.ceil((begin - places[0].first) / MOMENT)) > 0:
+            past = self._last_moments()[:, :, -reach:]
+            begin -= reach * MOMENT
+        spans = np.array([place[1:3] for place in places]) - begin
+        return self.model.listen(self.sound.cut(self._begin, end)[None], spans, past)
+
+    def _last_moments(self) -> Array:
+        """Those of the last piece; if nobody asked of it yet, it is heard now."""
+        if self._moments is None:
+            mel = self.sound.cut(self._before, self._begin)[None]
+            self._moments = self.model.listen(mel, np.array([(0, self.frames)])).moments
+        assert self._moments is not None, "files that slide tell moments"
+        return self._moments
+
+    def _is_silent(self, place: _Place) -> bool:
+        return self.sound.is_silent(place.begin, self.size)
+
+    def _tell(self, place: _Place, said: Listened | None, row: int | None) -> Heard:
+        end = min(place.begin + self.size, self.sound.samples)
+        seconds = place.begin / self.rate, end / self.rate
+        if said is None or row is None:
+            return Heard(*seconds, None, None, place.pooled, place.shown)
+        fine, coarse, attention, _ = said.prediction
+        look = None if attention is None else attention[row]
+        embedding = None if said.embedding is None else said.embedding[row]
+        answer = Prediction(fine[row], coarse[row], look)
+        return Heard(*seconds, answer, embedding, place.pooled, place.shown)
 
 
 class Spectrogram:
     """The log-mel spectrogram of a stream of samples, as far as it is not forgotten.
 
-    Its frames are those of the whole recording; ``frames`` is how many are there or were,
-    ``samples`` how many samples came.
+    Its frames are those of the whole recording; ``frames`` is how many from the beginning were
+    calculated, ``samples`` how many samples came.
     """
 
     def __init__(self, spec: MelSpec) -> None:
         self.spec = spec
         self.samples = 0
         self._edge = math.ceil(spec.n_fft / 2 / spec.hop) + 1  # frames that hear beyond an end
-        self._first, self._mel = 0, np.zeros((0, spec.mels), np.float32)
+        self.frames = 0
+        self._first = 0  # the first frame that is not forgotten
+        self._mel: deque[Array] = deque()  # as it was calculated: joined where it is cut
         self._peaks = np.zeros(0, np.float32)  # of the samples from each frame to the next
         self._held_from = 0  # the frame at whose middle the held samples begin
         self._held = np.zeros(0, np.float32)
         self._new: list[Array] = []
-
-    @property
-    def frames(self) -> int:
-        """How many frames from the beginning are calculated."""
-        return self._first + len(self._mel)
 
     def add(self, samples: Array) -> None:
         """Take the samples (T,) that follow."""
@@ -203,7 +234,11 @@ class Spectrogram:
 
     def cut(self, first: int, last: int) -> Array:
         """(last - first, mels): some frames."""
-        return self._mel[first - self._first : last - self._first]
+        parts, at = [], self._first
+        for part in self._mel:
+            parts.append(part[max(0, first - at) : max(0, last - at)])
+            at += len(part)
+        return np.concatenate(parts)
 
     def is_silent(self, begin: int, size: int) -> bool:
         """Whether ``size`` samples from ``begin`` on are nothing but silence."""
@@ -211,9 +246,10 @@ class Spectrogram:
         return is_silent(self._peaks[first - self._first : last - self._first])
 
     def forget(self, first: int) -> None:
-        """Let go of all frames before this one."""
-        gone = first - self._first
-        self._first, self._mel, self._peaks = first, self._mel[gone:], self._peaks[gone:]
+        """Let go of what was calculated at once and is all before this frame."""
+        while self._mel and self._first + len(self._mel[0]) <= first:
+            gone = len(self._mel.popleft())
+            self._first, self._peaks = self._first + gone, self._peaks[gone:]
 
     def _join(self) -> Array:
         held = np.concatenate([self._held, *self._new])
@@ -228,5 +264,6 @@ class Spectrogram:
             new = np.pad(new, (0, short))
         rows = new.reshape(-1, hop)
         peaks = np.maximum(rows.max(axis=1), -rows.min(axis=1))  # without a copy of all
-        self._mel = np.concatenate([self._mel, log_mel(held, self.spec)[old:last]])
+        self._mel.append(log_mel(held, self.spec)[old:last])
         self._peaks = np.concatenate([self._peaks, peaks])
+        self.frames += last - old

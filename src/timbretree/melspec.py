@@ -21,6 +21,8 @@ Floats = NDArray[np.floating]
 
 BLOCK = 64
 """Frames at a time: what they need stays in the processor's cache."""
+MOMENT = 32
+"""Frames that both networks merge into one by their strides: the finest that they tell apart."""
 GROUP = 16
 """Mel bands at a time: those beside each other share Fourier bins, the others need not be asked."""
 
@@ -155,14 +157,14 @@ def _tables(spec: MelSpec) -> tuple[Floats, list[tuple[slice, slice, Floats]]]:
     return hann(spec).astype(precision), groups
 
 
-def _triangles(points: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def _triangles(points: Numbers, edges: Numbers) -> Numbers:
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
     rising = (points[:, None] - left) / (centre - left)
     falling = (right - points[:, None]) / (right - centre)
     return np.maximum(0.0, np.minimum(rising, falling))
 
 
-def _kaldi_mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+def _kaldi_mel(hertz: Numbers) -> Numbers:
     return 1127.0 * np.log1p(hertz / 700.0)
 
 
@@ -170,12 +172,12 @@ def _kaldi_mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
 _BREAK_HERTZ, _BREAK_MEL, _LOG_STEP = 1000.0, 15.0, np.log(6.4) / 27.0
 
 
-def _slaney_mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slaney_mel(hertz: Numbers) -> Numbers:
     above = _BREAK_MEL + np.log(np.maximum(hertz, _BREAK_HERTZ) / _BREAK_HERTZ) / _LOG_STEP
     return np.where(hertz < _BREAK_HERTZ, hertz * 3.0 / 200.0, above)
 
 
-def _slaney_hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slaney_hertz(mel: Numbers) -> Numbers:
     above = _BREAK_HERTZ * np.exp(_LOG_STEP * (mel - _BREAK_MEL))
     return np.where(mel < _BREAK_MEL, mel * 200.0 / 3.0, above)
 

@@ -1,9 +1,9 @@
 """The model file: one .onnx that carries its network and all that is needed to use it.
 
-Besides the graph (inputs ``mel`` and, if asked, ``spans``; outputs ``fine``, ``coarse``, for heads
-with a look ``attention``, and ``embedding``) it holds one metadata entry, ``timbretree``: the
-taxonomy, the spectrogram, the calibration, the thresholds, the licence, how it was made and what it
-scored.
+Besides the graph (inputs ``mel`` and, if asked, ``spans`` and ``past``; outputs ``fine``,
+``coarse``, for heads with a look ``attention``, ``embedding`` and ``moments``) it holds one
+metadata entry, ``timbretree``: the taxonomy, the spectrogram, the calibration, the thresholds, the
+licence, how it was made and what it scored.
 ``docs/model-file.md`` describes it.
 """
 
@@ -128,6 +128,9 @@ class Listened(NamedTuple):
     prediction: Prediction
     embedding: Array | None
     """(B, D), or None where the file does not tell."""
+    moments: Array | None = None
+    """(B, channels, M): what its trunk heard in each ``MOMENT`` frames; None where the file does
+    not tell."""
 
 
 class ModelFile:
@@ -157,8 +160,9 @@ class ModelFile:
 
     @property
     def slides(self) -> bool:
-        """Whether it hears many spans of a clip at the price of one run over it."""
-        return "spans" in self.runtime.optional
+        """Whether it hears many spans of a clip, and of what was before it, at the price of one
+        run over the clip."""
+        return list(self.runtime.optional) == ["spans", "past"]
 
     def run(self, mel: Array) -> Prediction:
         """Hear (B, frames, mels) of log-mel spectrogram; numpy arrays in float32 come back.
@@ -168,35 +172,43 @@ class ModelFile:
         """
         return self.listen(mel).prediction
 
-    def listen(self, mel: Array, spans: Array | None = None) -> Listened:
+    def listen(self, mel: Array, spans: Array | None = None, past: Array | None = None) -> Listened:
         """Hear (B, frames, mels), or B * N spans of them, and tell what the head saw, too.
 
         ``spans`` is (N, 2), frames from the first to the one after the last, the same of each clip;
         answers come clip by clip. A file that ``slides`` runs once, and a span then hears a little
         of what is around it, as ``docs/model-file.md`` says; others hear each span for itself.
+        ``past`` (1, channels, P), for files that slide, are moments from before the clip: spans are
+        counted from their beginning.
         """
-        said = self.listen_raw(mel, spans)
-        return Listened(Calibrated.of(self.info).correct(said.prediction), said.embedding)
+        said = self.listen_raw(mel, spans, past)
+        return said._replace(prediction=Calibrated.of(self.info).correct(said.prediction))
 
     def raw(self, mel: Array) -> Prediction:
         """The same as ``run`` as the network itself says it, before calibration."""
         return self.listen_raw(mel).prediction
 
-    def listen_raw(self, mel: Array, spans: Array | None = None) -> Listened:
+    def listen_raw(
+        self, mel: Array, spans: Array | None = None, past: Array | None = None
+    ) -> Listened:
         """The same as ``listen`` as the network itself says it, before calibration."""
-        if spans is None:
-            outputs = self.runtime.run({"mel": mel})
-        elif self.slides:
-            outputs = self.runtime.run({"mel": mel, "spans": np.asarray(spans, np.float32)})
+        if spans is None or self.slides:
+            asked = {"mel": mel, "spans": spans, "past": past}
+            outputs = self.runtime.run({
+                name: np.asarray(value, np.float32)
+                for name, value in asked.items()
+                if value is not None
+            })  # fmt: skip
         else:
             places = np.rint(spans).astype(int)
             parts = [self.runtime.run({"mel": mel[:, first:last]}) for first, last in places]
             outputs = {
                 name: np.stack([part[name] for part in parts], axis=1).reshape(-1, *shape[1:])
                 for name, shape in self.runtime.outputs.items()
+                if name != "moments"
             }
-        embedding = outputs.pop("embedding", None)
-        return Listened(Prediction(**outputs), embedding)
+        told = [outputs.pop(name, None) for name in ("embedding", "moments")]
+        return Listened(Prediction(**outputs), *told)
 
     def _check_shapes(self) -> None:
         tree, mels = self.info.taxonomy, self.info.melspec.mels
@@ -205,14 +217,25 @@ class ModelFile:
         inputs, optional = self.runtime.inputs, self.runtime.optional
         if list(inputs) != ["mel"] or inputs["mel"][2:] != [mels]:
             raise ModelFileError(f"expected one input mel (clips, frames, {mels}), got {inputs}")
-        if optional and (list(optional) != ["spans"] or optional["spans"][1:] != [2]):
-            raise ModelFileError(f"expected one optional input spans (spans, 2), got {optional}")
+        known = list(optional) == ["spans", "past"][: len(optional)]
+        if not known or optional.get("spans", [0, 2])[1:] != [2]:
+            raise ModelFileError(
+                "expected no optional inputs but spans (spans, 2) and past (1, channels, past), "
+                f"got {optional}"
+            )
         outputs = {name: shape[1:] for name, shape in self.runtime.outputs.items()}
         embedding = outputs.pop("embedding", [1])
+        moments = outputs.pop("moments", None)
         if list(outputs) not in (["fine", "coarse"], ["fine", "coarse", "attention"]):
             raise ModelFileError(f"expected outputs fine, coarse, attention, got {list(outputs)}")
         if len(embedding) != 1:
             raise ModelFileError(f"expected an embedding (clips, D), got (clips, {embedding})")
+        past = optional.get("past")
+        if past and (moments is None or [1, *moments[:1]] != past[:2]):
+            raise ModelFileError(
+                f"expected past (1, channels, past) to fit moments (clips, channels, M), "
+                f"got {past} and {moments}"
+            )
         for name, shape in outputs.items():
             if shape != wanted[name]:
                 raise ModelFileError(

@@ -1,6 +1,5 @@
 """Processes that work side by side, and end with the one that started them."""
 
-import math
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -74,19 +72,3 @@ def _watch(line: Connection) -> None:
 def _end_with(line: Connection) -> None:
     line.poll(None)
     os._exit(1)
-
-
-def cores() -> int:
-    """How many cores this process may use: of the machine, of those it is bound to, and of what its
-    container is given."""
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(bound or 1, _given(Path("/sys/fs/cgroup/cpu.max"))))
-
-
-def _given(told: Path) -> int:
-    """The cores that a control group is given, rounded up; very many where it has no such limit."""
-    try:
-        quota, period = told.read_text("utf-8").split()
-        return math.ceil(int(quota) / int(period))
-    except (OSError, ValueError):  # no Linux, no control groups, or "max"
-        return 1_000_000

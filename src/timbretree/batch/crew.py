@@ -13,8 +13,8 @@ from typing import Self
 
 from timbretree.batch.hand import Hand, LostError
 from timbretree.batch.how import AS_SHIPPED, USUAL, CrewError, CrewLimits, HowToTag
+from timbretree.cores import cores
 from timbretree.tags import Tags
-from timbretree.workers import cores
 
 TICK = 0.2
 """Seconds between two looks at the workers."""

@@ -190,7 +190,7 @@ def _engine(
 ) -> "AbstractContextManager[Alone] | Crew":
     """This process where there is one file only; else a crew."""
     from timbretree.batch.how import CrewLimits
-    from timbretree.workers import cores
+    from timbretree.cores import cores
 
     jobs = order.jobs
     if jobs is None and not asked.lists:
