@@ -4,7 +4,7 @@ PYTHON ?= python3
 export HOME := $(or $(HOME),$(CURDIR)/.home)
 PIP = -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test check python clean
+.PHONY: demo test check docs coverage python clean
 
 demo: .venv/ready
 	.venv/bin/timbretree tag examples/ode_to_joy.ogg --explain
@@ -19,6 +19,17 @@ check: .venv-dev/ready
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/mypy
 
+# the theme's word on another program's future is no news of ours
+docs: .venv-dev/ready
+	NO_MKDOCS_2_WARNING=1 .venv-dev/bin/mkdocs build --strict
+
+coverage: .venv-dev/ready
+	rm -rf build/coverage
+	.venv-dev/bin/python -m coverage run -m pytest
+	.venv-dev/bin/python -m coverage combine --quiet
+	.venv-dev/bin/python -m coverage json --quiet -o build/coverage/report.json
+	.venv-dev/bin/python benchmarks/untested.py
+
 .venv/ready: pyproject.toml constraints.txt $(shell find src -type f -not -name '*.pyc') | python
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) .
@@ -26,7 +37,7 @@ check: .venv-dev/ready
 
 .venv-dev/ready: pyproject.toml constraints.txt | python
 	$(PYTHON) -m venv .venv-dev
-	.venv-dev/bin/python $(PIP) -e ".[train,render,formats,parquet,tags,cluster,serve,hub,dev]"
+	.venv-dev/bin/python $(PIP) -e ".[train,render,formats,parquet,tags,cluster,serve,hub,docs,dev]"
 	touch $@
 
 python:
@@ -36,4 +47,4 @@ python:
 	  echo "this Python can't make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 clean:
-	rm -rf .venv .venv-dev .home demo-out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-dev .home demo-out site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

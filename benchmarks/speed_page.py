@@ -105,7 +105,7 @@ def put(text: str, name: str, block: str) -> str:
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise ValueError(f"{PAGE} has no marks <!-- {name} --> and <!-- /{name} -->")
+        raise ValueError(f"the page has no marks <!-- {name} --> and <!-- /{name} -->")
     return f"{before}{begin}{block}\n{end}{after}"
 
 
