@@ -23,6 +23,11 @@ class TagScore:
     unsure: bool = False
     """Whether it may play, but the evidence is thin. Neither this nor present: it is absent."""
 
+    @property
+    def name(self) -> str:
+        """The tag: what a group calls its name, too."""
+        return self.tag
+
 
 @dataclass(frozen=True)
 class GroupScore:
@@ -36,6 +41,11 @@ class GroupScore:
     the tags, and where nothing was heard at all."""
     unsure: bool = False
     """Whether it may play, but the evidence is thin. Neither this nor present: it is absent."""
+
+    @property
+    def name(self) -> str:
+        """The group: what a tag calls its name, too."""
+        return self.group
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -126,6 +136,11 @@ def disagreements(
                 f"{names} {verb} heard, but the family {name} as a "
                 f"whole only at {group.probability:.0%}, {verdict}"
             )
+
+
+def verdict(present: bool, unsure: bool) -> str:
+    """One of the three answers, as tables and programs have it: present, unsure or absent."""
+    return "present" if present else "unsure" if unsure else "absent"
 
 
 def were(names: list[str]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from timbretree.library import rows
@@ -29,7 +28,7 @@ from timbretree.library.similar import alike, kept, of
 from timbretree.library.stats import count
 from timbretree.library.store import LibraryError, Readers, binding_of
 from timbretree.library.words import Vocabulary
-from timbretree.tags import Tags
+from timbretree.tags import Tags, plain
 
 ALL = -1
 """SQLite's word for no limit."""
@@ -159,12 +158,7 @@ class Library:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @contextmanager
@@ -201,7 +195,7 @@ class _Now:
 def _group(name: str, binding: Binding) -> str:
     found = Vocabulary(binding.taxonomy).find(name)
     if found not in binding.taxonomy.groups:
-        families = ", ".join(each.replace("_", " ") for each in binding.taxonomy.groups)
+        families = ", ".join(map(plain, binding.taxonomy.groups))
         raise LibraryError(f"there is no family {name!r}; there are {families}")
     return found
 

@@ -20,6 +20,7 @@ from timbretree.library.query import (
     Says,
 )
 from timbretree.library.words import Vocabulary, near
+from timbretree.tags import plain
 
 UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 DEEPEST = 50
@@ -167,7 +168,7 @@ class _Reader:
     def known(self, text: str, token: Token) -> str:
         name = self.names.find(text)
         if name is None:
-            meant = [each.replace("_", " ") for each in self.names.near(text)]
+            meant = [plain(each) for each in self.names.near(text)]
             hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
             self.fail(f"there is no instrument and no family {_quoted(text)}{hint}", token)
         return name

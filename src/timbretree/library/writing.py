@@ -9,6 +9,7 @@ from typing import Any
 
 from timbretree.library.answers import Match, Page, Row, Stats
 from timbretree.spans import Span
+from timbretree.tags import verdict
 from timbretree.taxonomy import Taxonomy
 from timbretree.writers.columns import pad, width, wrap
 from timbretree.writers.words import clock, length, named, percent, shown
@@ -172,11 +173,8 @@ def _stretch(span: Span) -> str:
 
 def _cells(match: Match) -> tuple[str, ...]:
     spans = " ".join(f"{span.start:g}-{span.end:g}" for span in match.spans if not span.unsure)
-    return (match.name, _answer(match), _number(match.probability), _number(match.seconds), spans)
-
-
-def _answer(match: Match) -> str:
-    return "present" if match.present else "unsure" if match.unsure else "absent"
+    told = verdict(match.present, match.unsure)
+    return (match.name, told, _number(match.probability), _number(match.seconds), spans)
 
 
 def _number(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Annotated, TypeVar
 
@@ -20,8 +20,8 @@ from timbretree.library import (
     Track,
     UnknownTrackError,
 )
-from timbretree.spans import spans
-from timbretree.tags import Tags
+from timbretree.spans import Span, spans
+from timbretree.tags import Tags, TagScore
 from timbretree.web import ranges
 from timbretree.web.answers import Unpacked
 from timbretree.web.api_answers import answer_with
@@ -153,7 +153,7 @@ async def _ask(function: Callable[..., Answer], *values: object) -> Answer:
 
 def _found(library: Library, row: Row, held: Unpacked) -> TrackReply:
     if row.matches or row.track.status == "failed":
-        return _track(row.track, [*map(_strand, row.matches)])
+        return _track(row.track, [_strand(each, each.spans) for each in row.matches])
     id = row.track.id
     return _track(row.track, _loudest(held.get(id, partial(library.windows, id))))
 
@@ -173,15 +173,15 @@ def _track(track: Track, strands: list[StrandReply]) -> TrackReply:
     )
 
 
-def _strand(match: Match) -> StrandReply:
+def _strand(score: Match | TagScore, stretches: Iterable[Span]) -> StrandReply:
     return StrandReply(
-        id=match.name,
-        label=named(match.name),
-        probability=round(match.probability, 4),
-        answer="heard" if match.present else "unsure" if match.unsure else "not heard",
+        id=score.name,
+        label=named(score.name),
+        probability=round(score.probability, 4),
+        answer=answer(score),
         spans=[
             (round(span.start, 2), round(span.end, 2), "unsure" if span.unsure else "heard")
-            for span in match.spans
+            for span in stretches
         ],
     )
 
@@ -192,16 +192,6 @@ def _loudest(tags: Tags) -> list[StrandReply]:
     told = [score for score in tags.tags if score.present or score.unsure]
     told.sort(key=lambda score: (not score.present, -score.probability))
     return [
-        StrandReply(
-            id=score.tag,
-            label=named(score.tag),
-            probability=round(score.probability, 4),
-            answer=answer(score),
-            spans=[
-                (round(span.start, 2), round(span.end, 2), "unsure" if span.unsure else "heard")
-                for span in found
-                if span.name == score.tag
-            ],
-        )
+        _strand(score, (span for span in found if span.name == score.tag))
         for score in told[:STRANDS]
     ]

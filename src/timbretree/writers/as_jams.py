@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from timbretree.spans import Span, family_spans, spans
-from timbretree.tags import GroupScore, Tags, TagScore
+from timbretree.tags import GroupScore, Tags, TagScore, verdict
 
 VERSION = "0.3.4"
 NAMESPACE = "tag_open"
@@ -91,8 +91,7 @@ def _annotation(
 
 
 def _over_all(tags: Tags, score: TagScore | GroupScore) -> dict[str, Any]:
-    name = score.tag if isinstance(score, TagScore) else score.group
-    return _observation(0.0, tags.seconds, name, score.probability)
+    return _observation(0.0, tags.seconds, score.name, score.probability)
 
 
 def _over(span: Span) -> dict[str, Any]:
@@ -111,9 +110,9 @@ def _observation(start: float, seconds: float, value: str, confidence: float) ->
 def _scores(scores: tuple[TagScore, ...] | tuple[GroupScore, ...], explain: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for score in scores:
-        answer = "present" if score.present else "unsure" if score.unsure else "absent"
+        answer = verdict(score.present, score.unsure)
         told: dict[str, Any] = {"probability": round(score.probability, 4), "answer": answer}
         if explain and isinstance(score, GroupScore):
             told["attention"] = {tag: round(w, 4) for tag, w in score.attention.items()}
-        found[score.tag if isinstance(score, TagScore) else score.group] = told
+        found[score.name] = told
     return found

@@ -45,16 +45,16 @@ class _Lanes:
     """When each name was heard for certain."""
 
     def row(self, score: TagScore | GroupScore, path: tuple[str, ...] = ()) -> str:
+        tree, cells = self.tags.taxonomy, self.cells
         if isinstance(score, TagScore):
-            place = self.tags.taxonomy.tags.index(score.tag)
-            values = [float(cell.tags[place]) for cell in self.cells]
+            scope, place = "row", tree.tags.index(score.tag)
+            values = [float(cell.tags[place]) for cell in cells]
         else:
-            place = self.tags.taxonomy.groups.index(score.group)
-            values = [float(cell.groups[place]) for cell in self.cells]
+            scope, place = "rowgroup", tree.groups.index(score.group)
+            values = [float(cell.groups[place]) for cell in cells]
         above = (
             f'<span class="above">{escape(" › ".join(map(named, path)))} ›</span>' if path else ""
         )
-        scope = "row" if isinstance(score, TagScore) else "rowgroup"
         return (
             f'<tr class="{heard(score)}"><th scope="{scope}">{above}{marked(score)}</th>'
             f"<td>{self._lane(score, values)}</td></tr>"
@@ -62,8 +62,7 @@ class _Lanes:
 
     def _lane(self, score: TagScore | GroupScore, values: list[float]) -> str:
         cells = "".join(self._cell(*pair) for pair in zip(self.cells, values, strict=True))
-        name = score.tag if isinstance(score, TagScore) else score.group
-        label = escape(f"{named(name)}: {self._in_words(name, values)}")
+        label = escape(f"{named(score.name)}: {self._in_words(score.name, values)}")
         return f'<div class="lane" role="img" aria-label="{label}">{cells}</div>'
 
     def _cell(self, cell: WindowScores, value: float) -> str:
@@ -99,7 +98,7 @@ def timeline(tags: Tags) -> str:
         return ""
     lanes = _Lanes(tags, binned(tags.windows, MOST_CELLS), _plays(tags))
     branches = [branch for root in outline(tags) for branch in root.walk()]
-    first = _bodies(lanes, branches, lambda score: _worth(score))
+    first = _bodies(lanes, branches, _worth)
     rest = _bodies(lanes, branches, lambda score: not _worth(score))
     binning = "; a cell shows the most probable of the windows it covers"
     return SECTION.format(

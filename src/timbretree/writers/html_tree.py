@@ -32,7 +32,7 @@ def heard(score: TagScore | GroupScore) -> str:
 
 def marked(score: TagScore | GroupScore) -> str:
     """The mark and name of a tag or group, for eyes and for screen readers."""
-    name = escape(named(score.tag if isinstance(score, TagScore) else score.group))
+    name = escape(named(score.name))
     return (
         f'<span class="mark" aria-hidden="true">{mark(score)}</span>'
         f'<span class="name">{name}<span class="said">, {answer(score)}</span></span>'

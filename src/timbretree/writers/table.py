@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from timbretree.spans import family_spans, group_answers, seconds_of, spans, tag_answers
-from timbretree.tags import GroupScore, Tags, TagScore
+from timbretree.tags import GroupScore, Tags, TagScore, verdict
 
 
 class Row(NamedTuple):
@@ -48,9 +48,8 @@ def rows(tags: Tags, windows: bool, safe: Callable[[str], str]) -> Iterator[Row]
     plays = seconds_of(spans(tags)) | seconds_of(family_spans(tags))
     scores: tuple[TagScore | GroupScore, ...] = (*tags.tags, *tags.groups)
     for score in scores:
-        name = score.tag if isinstance(score, TagScore) else score.group
-        told = score.probability, _answer(score), plays.get(name, 0.0)
-        yield Row(*head, "recording", 0.0, tags.seconds, *names[name], *told)
+        told = score.probability, verdict(score.present, score.unsure), plays.get(score.name, 0.0)
+        yield Row(*head, "recording", 0.0, tags.seconds, *names[score.name], *told)
     if windows and tags.windows:
         yield from _window_rows(tags, head, [*names.values()])
 
@@ -63,10 +62,6 @@ def _names(tags: Tags, safe: Callable[[str], str]) -> dict[str, tuple[str, str, 
     return found | {name: ("group", safe(name), above.get(name)) for name in tree.groups}
 
 
-def _answer(score: TagScore | GroupScore) -> str:
-    return "present" if score.present else "unsure" if score.unsure else "absent"
-
-
 def _window_rows(tags: Tags, head: Head, names: list[tuple[str, str, str | None]]) -> Iterator[Row]:
     answers = tag_answers(tags), group_answers(tags)
     for number, window in enumerate(tags.windows):
@@ -74,5 +69,5 @@ def _window_rows(tags: Tags, head: Head, names: list[tuple[str, str, str | None]
         present = [told for level in answers for told in level[0][number].tolist()]
         unsure = [told for level in answers for told in level[1][number].tolist()]
         for name, share, sure, perhaps in zip(names, shares, present, unsure, strict=True):
-            answer = "present" if sure else "unsure" if perhaps else "absent"
-            yield Row(*head, "window", window.start, window.end, *name, share, answer)
+            told = share, verdict(sure, perhaps)
+            yield Row(*head, "window", window.start, window.end, *name, *told)

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from timbretree.tags import GroupScore, Tags, TagScore, plain, were
 
@@ -59,8 +60,20 @@ def mark(score: TagScore | GroupScore) -> str:
     return "●" if score.present else "◐" if score.unsure else "○"
 
 
-def answer(score: TagScore | GroupScore) -> str:
-    """The same in a word."""
+class Answered(Protocol):
+    """What has one of three answers: a tag, a group, or either in a track of a library."""
+
+    @property
+    def present(self) -> bool:
+        """For certain."""
+
+    @property
+    def unsure(self) -> bool:
+        """Perhaps."""
+
+
+def answer(score: Answered) -> str:
+    """The same in a word: heard, unsure, not heard."""
     return "heard" if score.present else "unsure" if score.unsure else "not heard"
 
 
