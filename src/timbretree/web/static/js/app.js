@@ -1,6 +1,6 @@
 // The page: which part of it is shown, the files that are dropped, and whether the server is there.
 
-import { bytes, clock, h } from "./dom.js";
+import { bytes, h, long } from "./dom.js";
 import { get } from "./api.js";
 import { LibraryPage, trackPage } from "./library.js";
 import { notice, Recording } from "./recording.js";
@@ -33,7 +33,7 @@ class Listen {
       h("h1", {}, "Which instruments play, when, and why?"),
       h("p", {}, h("span", { class: "long" }, "Drop recordings anywhere on this page. "), h("span", { class: "hint" }, "They are heard on this server and removed at once.")),
       button,
-      h("p", { class: "hint key" }, `Up to ${bytes(limits.upload_bytes)} each; of a recording, the first ${clock(limits.seconds)} h are heard.`.replace(/:00:00 h/, " h")),
+      h("p", { class: "hint key" }, `Up to ${bytes(limits.upload_bytes)} each; of a recording, the first ${long(limits.seconds)} are heard.`),
     );
   }
 
@@ -71,7 +71,7 @@ class Listen {
     } else {
       this.place.replaceChildren(h("p", { class: "recording key" }, `${entry.name} has not been heard yet; it opens when it is.`));
     }
-    if (focus) this.place.firstChild.focus({ preventScroll: false });
+    if (focus) this.place.firstChild.focus();
   }
 
   toggle() {
@@ -88,7 +88,7 @@ function route(health) {
   const track = path.match(/^\/track\/([\w-]+)$/);
   shown?.leave?.();
   if (health.library && track) {
-    shown = trackPage(track[1], health, parameters);
+    shown = trackPage(track[1], health);
   } else if (health.library && path === "/library") {
     pages.library ??= new LibraryPage(health);
     shown = pages.library;
@@ -137,9 +137,7 @@ function keys() {
 
 function watch() {
   let timer = null;
-  const again = async () => {
-    await get("/api/health").catch(() => {});
-  };
+  const again = () => get("/api/health").catch(() => {});
   document.addEventListener("server", ({ detail: there }) => {
     banner.hidden = there;
     clearInterval(timer);

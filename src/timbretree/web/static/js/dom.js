@@ -25,6 +25,12 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
+// 2 h, 1.5 h, 30 min, 45 s
+export function long(seconds) {
+  const [number, unit] = seconds >= 3600 ? [seconds / 3600, "h"] : seconds >= 60 ? [seconds / 60, "min"] : [seconds, "s"];
+  return `${Number(number.toPrecision(3))} ${unit}`;
+}
+
 export function span(start, end) {
   return `${clock(start)}–${clock(end)}`;
 }

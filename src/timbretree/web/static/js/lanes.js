@@ -211,7 +211,7 @@ function paint({ lane, values, score }, { starts, ends }, end, heat, hatched) {
 }
 
 // slanting lines: unsure is seen without colour, too
-export function hatch(context, colour, scale) {
+function hatch(context, colour, scale) {
   const size = Math.round(7 * scale);
   const tile = document.createElement("canvas");
   Object.assign(tile, { width: size, height: size });

@@ -51,8 +51,12 @@ export class LibraryPage {
     this.least.value = parameters.get("min_seconds") ?? "";
     this.family = parameters.get("group");
     this.offset = Math.max(0, Number(parameters.get("offset")) || 0);
-    for (const chip of this.chips.children) chip.setAttribute("aria-pressed", String(chip.value === this.family));
+    this.#press();
     await this.#find();
+  }
+
+  #press() {
+    for (const chip of this.chips.children) chip.setAttribute("aria-pressed", String(chip.value === this.family));
   }
 
   leave() {
@@ -104,7 +108,7 @@ export class LibraryPage {
     if (!typing) location.hash = hash;
     else {
       history.replaceState(null, "", hash);
-      for (const chip of this.chips.children) chip.setAttribute("aria-pressed", String(chip.value === this.family));
+      this.#press();
       this.offset = offset;
       this.#find();
     }

@@ -12,7 +12,7 @@ export class Recording {
   constructor({ base, source, health, name, more = null }) {
     Object.assign(this, { base, source, health, more });
     this.node = h("article", { class: "recording", tabindex: "-1", "aria-label": name }, h("p", { class: "key", role: "status" }, "Fetching what was heard …"));
-    this.ready = this.#fetch();
+    this.#fetch();
   }
 
   async #fetch() {

@@ -13,7 +13,6 @@ export class Uploads {
     this.entries = [];
     this.sending = false;
     this.list = h("ul", { class: "files", "aria-label": "Your files", hidden: true });
-    this.said = h("p", { class: "said", role: "status" });
   }
 
   add(files) {
