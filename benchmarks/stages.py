@@ -24,7 +24,8 @@ STEPS = (
     ("as it was: mel in float64 by scipy.fft", "b1a5879"),
     ("mel in float32, in blocks, without importing scipy.fft", "035d031"),
     ("no seeking between blocks; libsndfile reads by itself", "d6bc3b1"),
-    ("the network once over each stretch, not once a window: now", ""),
+    ("the network once over each stretch, not once a window", "0ede5d4"),
+    ("and over no moment twice; less imported: now", ""),
 )
 STAGES = ("decode", "mono and resample", "mel", "network", "rest")
 SONGS = 3

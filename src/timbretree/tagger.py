@@ -47,8 +47,8 @@ class Tagger:
     recording as a whole does not depend on it. Raises ModelFileError, and ValueError where the two
     do not have the same tags and for another hop.
 
-    The network runs once over each moment, in stretches of up to three windows, and its answers
-    for the windows are taken from that, so one hears a little beyond its window's ends.
+    The network's trunk runs once over each moment, in pieces of some windows' length, and its
+    answers for the windows are taken from that, so one hears a little beyond its window's ends.
     ``docs/model-file.md`` tells how far these answers are from those of windows heard apart.
     """
 
