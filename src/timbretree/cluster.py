@@ -14,7 +14,6 @@ from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from timbretree.batch import Crew, CrewLimits, HowToTag
@@ -75,12 +74,7 @@ class Cluster:
         self._ray = self._stack.enter_context(_cluster(self.address))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stack.close()
 
     def finish(self) -> None:

@@ -1,6 +1,8 @@
 """Model files on a hub: pushed with a card for people, pulled and verified like any other."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ def push(
     hub = _hub()
     files = {MODEL: opened.path.read_bytes(), CARD: model_card(opened.info, repository).encode()}
     api = _api(hub, token, endpoint)
-    with _Explained(hub, repository):
+    with _explained(hub, repository):
         api.create_repo(repository, private=private, exist_ok=True)
         done = api.create_commit(
             repository,
@@ -59,7 +61,7 @@ def pull(
     file that can be used, and HubError; ``out`` is then as it was.
     """
     hub = _hub()
-    with _Explained(hub, repository):
+    with _explained(hub, repository):
         fetched = _api(hub, token, endpoint).hf_hub_download(repository, MODEL, revision=revision)
     try:
         opened = ModelFile(fetched)
@@ -107,24 +109,19 @@ def model_card(info: ModelInfo, repository: str) -> str:
     )
 
 
-class _Explained:
-    """Turns what the hub's library raises into HubError."""
-
-    def __init__(self, hub: Any, repository: str) -> None:
-        self._hub, self._repository = hub, repository
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        errors = self._hub.errors
-        if isinstance(error, errors.HFValidationError):
-            raise HubError(f"expected OWNER/NAME, got {self._repository!r}: {error}") from error
-        if isinstance(error, errors.LocalTokenNotFoundError):
-            raise HubError("the hub wants to know who you are: hf auth login") from error
-        if isinstance(error, errors.HfHubHTTPError | errors.EntryNotFoundError | OSError):
-            words = " ".join(str(error).split())
-            raise HubError(f"{self._repository}: {words or type(error).__name__}") from error
+@contextmanager
+def _explained(hub: Any, repository: str) -> Iterator[None]:
+    """Turn what the hub's library raises into HubError."""
+    errors = hub.errors
+    try:
+        yield
+    except errors.HFValidationError as error:
+        raise HubError(f"expected OWNER/NAME, got {repository!r}: {error}") from error
+    except errors.LocalTokenNotFoundError as error:
+        raise HubError("the hub wants to know who you are: hf auth login") from error
+    except (errors.HfHubHTTPError, errors.EntryNotFoundError, OSError) as error:
+        words = " ".join(str(error).split())
+        raise HubError(f"{repository}: {words or type(error).__name__}") from error
 
 
 def _hub() -> Any:

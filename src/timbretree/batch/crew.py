@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
-from types import TracebackType
 from typing import Self
 
 from timbretree.batch.hand import Hand, LostError
@@ -75,12 +74,7 @@ class Crew:
             thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Break off what is in hand, and cancel what waits."""
         with self._lock:
             self._trouble = self._trouble or CrewError("the crew was dismissed")
