@@ -6,8 +6,9 @@
 ['piano', 'violin']
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from timbretree.lazily import lazily
 
 if TYPE_CHECKING:
     from timbretree.audio import Clip
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Clip", "Tagger", "Tags", "Taxonomy"]
 
-_HOMES = {"Clip": "audio", "Tagger": "tagger", "Tags": "tags", "Taxonomy": "taxonomy"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for, so that ``timbretree --help`` is quick."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'timbretree' has no attribute {name!r}")
-    return getattr(import_module(f"timbretree.{_HOMES[name]}"), name)
+__getattr__ = lazily(
+    __name__, {"Clip": "audio", "Tagger": "tagger", "Tags": "tags", "Taxonomy": "taxonomy"}
+)

@@ -1,7 +1,11 @@
-"""Many recordings: workers that survive what kills them, jobs that survive a power cut."""
+"""Many recordings: workers that survive what kills them, jobs that survive a power cut.
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+Each is imported when it is asked for: a worker needs nothing of its crew.
+"""
+
+from typing import TYPE_CHECKING
+
+from timbretree.lazily import lazily
 
 if TYPE_CHECKING:
     from timbretree.batch.crew import Crew as Crew
@@ -9,11 +13,6 @@ if TYPE_CHECKING:
     from timbretree.batch.how import CrewLimits as CrewLimits
     from timbretree.batch.how import HowToTag as HowToTag
 
-_HOMES = {"Crew": "crew", "CrewError": "how", "CrewLimits": "how", "HowToTag": "how"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: a worker needs nothing of its crew."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'timbretree.batch' has no attribute {name!r}")
-    return getattr(import_module(f"timbretree.batch.{_HOMES[name]}"), name)
+__getattr__ = lazily(
+    __name__, {"Crew": "crew", "CrewError": "how", "CrewLimits": "how", "HowToTag": "how"}
+)
