@@ -15,7 +15,8 @@ from timbretree.render.scores.corpus import Entry, ScoreError, load, pieces
 from timbretree.render.sounds.bank import Sound, Sounds
 from timbretree.render.sounds.soundfont import read_soundfont
 from timbretree.render.sounds.synth import load_font
-from timbretree.render.studio.mixing import Heard, Mix, Stem, mix
+from timbretree.render.studio.loudness import Heard
+from timbretree.render.studio.mixing import Mix, Stem, mix
 
 SECONDS = 10.0
 """Of every clip, as in OpenMIC."""
@@ -115,8 +116,8 @@ class Workshop:
         names: dict[str, list[str]] = {}
         for sound in played:
             names.setdefault(sound.tag, []).append(sound.name)
-        heard = {tag: " + ".join(dict.fromkeys(names[tag])) for tag in mixed.heard}
-        return Clip(mixed.audio, mixed.heard, heard, _record(piece, band, arrangement, mixed))
+        sounds = {tag: " + ".join(dict.fromkeys(names[tag])) for tag in mixed.heard}
+        return Clip(mixed.audio, mixed.heard, sounds, _record(piece, band, arrangement, mixed))
 
     def _band(self, rng: np.random.Generator) -> Band:
         """A band whose instruments there are sounds of."""

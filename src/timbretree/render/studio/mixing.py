@@ -27,8 +27,6 @@ from timbretree.render.studio.loudness import (
 from timbretree.render.studio.rooms import draw_room, reverberate
 from timbretree.render.studio.wear import wear
 
-__all__ = ["CEILING", "LOUDNESS", "Heard", "Mix", "Stem", "mix"]
-
 LOUDNESS = {"melody": 0.0, "bass": -3.0, "rhythm": -1.0, "inner": -4.0, "chords": -5.0}
 """How loud the players of each role are before chance has its say, in dB."""
 CEILING = -0.3

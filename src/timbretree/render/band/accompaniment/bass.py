@@ -2,12 +2,9 @@
 
 from numpy.random import Generator
 
-from timbretree.render.band.accompaniment.frame import NEAR, Frame, Stroke, slow, strokes
+from timbretree.render.band.accompaniment.frame import NEAR, Frame, Row, Stroke, slow, strokes
 from timbretree.render.band.accompaniment.pitches import LOW, nearest
 from timbretree.render.music import Chord
-
-Row = tuple[float, float, int, int]
-"""Onset, length, pitch, velocity."""
 
 PATTERNS = {
     # r the bass note, f the fifth, o the octave, t the third, n the next chord's bass note,
@@ -114,9 +111,9 @@ def _patterned(frame: Frame, pattern: str, low: int, high: int) -> list[Row]:
             stroke = stroke._replace(mark="R" if stroke.mark not in "nN" else stroke.mark)
         following = frame.span(span.end).chord if span.end < frame.beats else span.chord
         pitch = _degree(stroke, span.chord, following, ground, (low, high))
-        length = (
-            min(stroke.length, span.end - stroke.onset) if stroke.mark != "n" else (stroke.length)
-        )
+        length = stroke.length
+        if stroke.mark != "n":  # which leads into the next chord
+            length = min(length, span.end - stroke.onset)
         rows.append((stroke.onset, length, pitch, 92 if stroke.mark.isupper() else 80))
     return rows
 

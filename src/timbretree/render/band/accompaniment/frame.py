@@ -16,6 +16,9 @@ import numpy as np
 
 from timbretree.render.music import Chord
 
+Row = tuple[float, float, int, int]
+"""A note of an accompaniment: onset, length, pitch, velocity."""
+
 STYLES = (
     "classical",
     "folk",
@@ -134,6 +137,11 @@ class Frame:
             return COMPOUND
         return TRIPLE if abs(self.bar % 3) < NEAR else DUPLE
 
+    @property
+    def pulse(self) -> float:
+        """Beats a pulse."""
+        return 1.5 if self.compound else 1.0
+
     @cached_property
     def halves(self) -> bool:
         """Whether it is so fast that feet tap half notes."""
@@ -142,7 +150,7 @@ class Frame:
     @cached_property
     def pulses(self) -> tuple[Pulse, ...]:
         """All pulses before the end; an odd eighth of a bar makes its last pulse longer."""
-        unit = 1.5 if self.compound else 1.0
+        unit = self.pulse
         of = max(1, int(self.bar / unit + NEAR))
         inner = [unit] * (of - 1) + [self.bar - unit * (of - 1)]
         starts = [unit * place for place in range(of)]
@@ -156,15 +164,8 @@ class Frame:
 
 
 def strokes(frame: Frame, pattern: str) -> list[Stroke]:
-    """All strokes of a pattern (see the top of this file) over a frame, in order.
-
-    A group too fast for hands at this tempo keeps every other of its characters.
-    """
-    unit = 1.5 if frame.compound else 1.0
-    bars = [
-        [_eased(group, unit * 60 / frame.tempo) for group in bar.split()]
-        for bar in pattern.split("|")
-    ]
+    """All strokes of a pattern (see the top of this file) over a frame, in order."""
+    bars = [[eased(group, frame) for group in bar.split()] for bar in pattern.split("|")]
     flat = [group for bar in bars for group in bar]
     found: list[Stroke] = []
     for number, pulse in enumerate(frame.pulses):
@@ -173,7 +174,7 @@ def strokes(frame: Frame, pattern: str) -> list[Stroke]:
             group = flat[number % len(flat)]
         else:
             group = groups[pulse.place % len(groups)]
-        step = unit / len(group)
+        step = frame.pulse / len(group)
         for place, mark in enumerate(group):
             onset = pulse.onset + place * step
             if mark == "." or onset > min(pulse.onset + pulse.length, frame.beats) - NEAR:
@@ -196,7 +197,9 @@ def slow(frame: Frame, pattern: str) -> str:
     return "|".join(bars)
 
 
-def _eased(group: str, seconds: float) -> str:
+def eased(group: str, frame: Frame) -> str:
+    """A group of a pattern; one too fast for hands keeps every other of its characters."""
+    seconds = frame.pulse * 60 / frame.tempo
     while len(group) > 2 and len(group) % 2 == 0 and seconds / len(group) < FASTEST:
         group = group[::2]
     return group

@@ -2,8 +2,7 @@
 
 from numpy.random import Generator
 
-from timbretree.render.band.accompaniment.bass import Row
-from timbretree.render.band.accompaniment.frame import NEAR, Frame, Stroke, slow, strokes
+from timbretree.render.band.accompaniment.frame import NEAR, Frame, Row, Stroke, slow, strokes
 from timbretree.render.band.accompaniment.pitches import (
     LOW,
     MIDDLE,

@@ -2,8 +2,8 @@
 
 from numpy.random import Generator
 
-from timbretree.render.band.accompaniment.bass import BLOWN, Row
-from timbretree.render.band.accompaniment.frame import NEAR, Frame, strokes
+from timbretree.render.band.accompaniment.bass import BLOWN
+from timbretree.render.band.accompaniment.frame import NEAR, Frame, Row, strokes
 from timbretree.render.band.accompaniment.pitches import MIDDLE, lead, nearest, thinned
 
 PATTERNS = {

@@ -6,14 +6,14 @@ from zlib import crc32
 import numpy as np
 from numpy.random import Generator
 
-from timbretree.render.band.accompaniment.bass import Row
 from timbretree.render.band.accompaniment.frame import (
-    COMPOUND,
     NEAR,
     STYLES,
     Frame,
     Pulse,
+    Row,
     Stroke,
+    eased,
     strokes,
 )
 from timbretree.render.band.accompaniment.grooves import (
@@ -93,13 +93,11 @@ def _kit(style: str, frame: Frame, shared: Generator) -> list[tuple[str, Stroke]
 def _fill(fill: str, pulses: list[Pulse], frame: Frame) -> list[tuple[str, Stroke]]:
     """A fill over one or two pulses; where there is one, it has the fill's end."""
     found: list[tuple[str, Stroke]] = []
-    unit = 1.5 if frame.meter == COMPOUND else 1.0
     for letter, pattern in read(fill).items():
         groups = pattern.split()[-len(pulses) :]
         for pulse, group in zip(pulses, groups, strict=True):
-            if len(group) == 4 and unit * 15 / frame.tempo < 0.085:
-                group = group[::2]
-            step = unit / len(group)
+            group = eased(group, frame)
+            step = frame.pulse / len(group)
             for place, mark in enumerate(group):
                 onset = pulse.onset + place * step
                 if mark in "-." or onset > min(pulse.onset + pulse.length, frame.beats) - NEAR:

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from timbretree.render.band.accompaniment.bass import Row
-from timbretree.render.band.accompaniment.frame import Frame, Stroke, slow, strokes
+from timbretree.render.band.accompaniment.frame import Frame, Row, Stroke, slow, strokes
 from timbretree.render.band.accompaniment.frets import Shape, best_capo, power, shape, small
 
 APART = (0.008, 0.025)
