@@ -181,9 +181,10 @@ def test_finishing_leaves_what_is_in_hand_to_be_finished(short: Path) -> None:
 
 def test_whoever_leaves_ends_all(hours: Path) -> None:
     with Crew(jobs=2) as crew:
-        begun = Begun()
-        lost = [crew.submit(hours, begun) for _ in range(3)]
-        begun.wait()
+        begun = Begun(), Begun()
+        lost = [crew.submit(hours, each) for each in (*begun, None)]
+        for each in begun:  # two in hand, one waits
+            each.wait()
         mine = workers(crew)
     assert psutil.wait_procs(mine, timeout=0)[1] == []
     for each in lost[:2]:
