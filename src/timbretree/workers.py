@@ -3,13 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    Future,
-    ProcessPoolExecutor,
-    as_completed,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -25,7 +19,7 @@ def process_pool(jobs: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """A pool with so many processes, each new and empty; without a number, one a core.
 
     Where the block is left by an exception, or the starting process is killed, what the workers do
-    is broken off. Raises OSError where a worker was ended from outside.
+    is broken off. Raises OSError where a worker crashed or was ended from outside.
     """
     context = get_context("spawn")  # a fork would copy locks that other threads hold
     line, held = context.Pipe(duplex=False)
@@ -34,8 +28,8 @@ def process_pool(jobs: int | None = None) -> Iterator[ProcessPoolExecutor]:
         yield pool
     except BrokenProcessPool as error:
         raise OSError(
-            "a worker process was ended from outside, perhaps for want of memory; "
-            "run this again to go on"
+            "a worker process died: it crashed or was ended from outside, perhaps for want of "
+            "memory; run this again to go on"
         ) from error
     except BaseException:
         held.close()  # as the system does where this process is killed
