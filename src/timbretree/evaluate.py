@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -123,12 +124,8 @@ def open_listener(path: Path, *, device: str | torch.device = "cpu") -> Listener
     info = file.info
     # windows that overlap are parts of a clip; others are as long as the clips it was trained on
     seconds = info.seconds if info.step is None else max(info.seconds, CLIP)
-
-    def hear(waveforms: Waveforms) -> Prediction:
-        return _in_windows(file, waveforms)
-
     return Listener(info.taxonomy, info.melspec.rate, seconds, info.tag_thresholds,
-                    info.group_thresholds, hear)  # fmt: skip
+                    info.group_thresholds, partial(_in_windows, file))  # fmt: skip
 
 
 def _in_windows(file: ModelFile, waveforms: Waveforms) -> Prediction:

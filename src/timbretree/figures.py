@@ -14,6 +14,7 @@ from timbretree.files import write_whole
 from timbretree.labels import Labels, Prediction
 from timbretree.metrics import Bools, Floats, calibration_error, reliability
 from timbretree.taxonomy import Taxonomy
+from timbretree.writers.columns import clip
 from timbretree.writers.words import named, shown
 
 if TYPE_CHECKING:  # matplotlib takes a second to load, and few who import this room draw
@@ -37,7 +38,7 @@ KEY = (
 )
 """How to read an attention map, written below it."""
 LONGEST = 30
-"""Letters of a name that a figure has room for."""
+"""Letters of a name that a figure has room for, as wide as they are."""
 
 
 class Answers(NamedTuple):
@@ -73,7 +74,7 @@ def box_plots(panels: Mapping[str, Mapping[str, Sequence[float]]], *, reference:
         axes.set_axisbelow(True)
         axes.locator_params(axis="x", nbins=6, steps=(1, 2, 5, 10))
     rows = range(1, len(methods) + 1)
-    names = [_short(method) for method in methods]
+    names = [clip(shown(method), LONGEST) for method in methods]
     grid[0].set_yticks(rows, names, fontsize=NORMAL, color=PALETTE["ink"], parse_math=False)
     grid[0].invert_yaxis()
     return figure
@@ -104,7 +105,7 @@ def reliability_plot(prediction: Prediction, fine: Labels, coarse: Labels, *, ti
     agree, below it the network claims too much. The bars count the cells.
     """
     figure = blank(4.9, 3.2)
-    heading = figure.suptitle(_short(title, 60), x=0.01, ha="left", color=PALETTE["ink"])
+    heading = figure.suptitle(clip(shown(title), 60), x=0.01, ha="left", color=PALETTE["ink"])
     heading.set(fontsize=NORMAL, parse_math=False)
     grid = figure.subplots(2, 2, sharex=True, height_ratios=(4, 1))
     levels = (("tags", prediction.fine, fine), ("groups", prediction.coarse, coarse))
@@ -147,8 +148,8 @@ class _Sheet:
 
     def __init__(self, tree: Taxonomy) -> None:
         tags, groups = _walk(tree)
-        self.rows = [(tree.tags.index(tag), _short(named(tag))) for tag in tags]
-        self.columns = [(tree.groups.index(group), _short(named(group))) for group in groups]
+        self.rows = [(tree.tags.index(tag), clip(named(tag), LONGEST)) for tag in tags]
+        self.columns = [(tree.groups.index(group), clip(named(group), LONGEST)) for group in groups]
         self.left = 0.66 + 0.072 * max(len(name) for _, name in self.rows)
         self.top = 0.9 + 0.072 * max(len(name) for _, name in self.columns)
         self.right = self.left + self.WIDE * len(groups)
@@ -197,7 +198,7 @@ class _Sheet:
 
     def draw_words(self, title: str) -> None:
         """The title, and how to read the sheet."""
-        self._write(0.1, 0.2, _short(title, 60), "ink")
+        self._write(0.1, 0.2, clip(shown(title), 60), "ink")
         for number, line in enumerate(KEY):
             self._write(0.1, self.bottom + 0.72 + 0.17 * number, line, "soft")
 
@@ -293,8 +294,3 @@ def plain(axes: Axes) -> None:
 
 def _percent(share: float) -> str:
     return f"{100 * float(share):.0f}"
-
-
-def _short(name: str, longest: int = LONGEST) -> str:
-    name = shown(name)
-    return name if len(name) <= longest else name[: longest - 1] + "…"

@@ -173,7 +173,7 @@ def fit(
         order = shuffled(len(train), seed=config.seed * 100_003 + number)
         plan = [order[first : first + config.batch] for first in range(0, len(order), config.batch)]
         mine = [share(rows, where.process_index, where.num_processes) for rows in plan]
-        with _threads_for(train), _sound(learner.net, number):
+        with _threads_for(train), _divergence_told(learner.net, number):
             _set_training(learner.net, config)
             loss = torch.zeros((), device=where.device)
             for step, batch in enumerate(train.load(mine, device=where.device, workers=workers), 1):
@@ -203,7 +203,7 @@ def _threads_for(clips: ClipSet) -> Iterator[None]:
 
 
 @contextmanager
-def _sound(net: nn.Module, number: int) -> Iterator[None]:
+def _divergence_told(net: nn.Module, number: int) -> Iterator[None]:
     """Say that weights have run away to infinity, of which torch only says that a loss can't be."""
     try:
         yield
