@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import typer
 
 from loopback import Server, part, says
 from timbretree.checkpoint import Checkpoint
+from timbretree.cli.talk import interruptible
 from timbretree.export import export
 from timbretree.fetch import RESOURCES
 from timbretree.methods import METHODS
@@ -426,12 +428,18 @@ def test_places_where_something_else_is(desk: Desk) -> None:
 
 
 def test_ctrl_c_and_damaged_files(desk: Desk) -> None:
-    """An interrupted run goes on; what is damaged in its folder is made again or named."""
+    """An interrupted run goes on; what is damaged in its folder is made again or named.
+
+    It can't end before Ctrl-C comes: 200 lines don't fit into its pipe, which nobody reads then.
+    """
     folder, table = desk.folder / "run", desk.table("t.csv", *CLIPS)
-    options = [*QUICK, "--epochs", 120, "--taxonomy", desk.tree]
+    options = [*QUICK, "--epochs", 200, "--taxonomy", desk.tree]
     words = map(str, ["train", table, folder, *options])
     with subprocess.Popen(
-        [sys.executable, "-m", "timbretree", *words], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "timbretree", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        pipesize=4096,
     ) as child:
         assert child.stderr is not None
         for line in child.stderr:
@@ -441,6 +449,7 @@ def test_ctrl_c_and_damaged_files(desk: Desk) -> None:
         rest = child.stderr.read()
     assert child.returncode == 130
     assert "Traceback" not in rest
+    assert rest.endswith("the same command with --resume goes on\n")
     plan, caches = (shutil.copytree(folder, desk.folder / name) for name in ("plan", "caches"))
     (plan / "plan.json").write_text("[]")
     (caches / "audio-32000.json").write_text("[]")
@@ -454,6 +463,30 @@ def test_ctrl_c_and_damaged_files(desk: Desk) -> None:
     assert mended.returncode == 0, mended.stderr
     best = [(each / "best.safetensors").read_bytes() for each in (folder, caches)]
     assert best[0] == best[1]
+
+
+def test_ctrl_c_says_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as caught, interruptible("all is kept"):
+        raise KeyboardInterrupt
+    assert caught.value.exit_code == 130
+    assert capsys.readouterr() == ("", "stopped; all is kept\n")
+
+
+def test_a_folder_whose_name_is_no_text_is_refused_at_once(desk: Desk) -> None:
+    folder = os.fsdecode(os.fsencode(desk.folder) + b"/run\xff")
+    done = run("train", desk.table("t.csv", *CLIPS), folder, *QUICK, "--taxonomy", desk.tree)
+    refused(done, "run\\udcff: expected a folder whose name is UTF-8")
+    assert not Path(folder).exists()
+
+
+def test_methods_fit_a_terminal_and_need_no_torch() -> None:
+    code = "import sys; sys.modules['torch'] = None; from timbretree.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "methods"], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(METHODS)
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_text_that_is_none_beside_an_export(judged: Judged) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from timbretree.cli.offering import RESOURCE_NAMES, offer
 from timbretree.cli.progress import bar
-from timbretree.cli.talk import need_training, refuse, say
+from timbretree.cli.talk import interruptible, need_training, refuse, say
 
 
 def fetch(
@@ -52,13 +52,14 @@ def fetch(
         _verify(folder / resource.top)
     try:
         say(str(cost(resource, folder)))
-        with bar(f"fetching {name}") as progress:
-            found = download(
-                resource, folder, progress=progress.update, patience=Patience(told=say)
-            )
-        if resource.top:
-            with bar("unpacking") as progress:
-                found = unpack(found, folder, top=resource.top, progress=progress.update)
+        with interruptible("what has arrived is kept: the same command goes on"):
+            with bar(f"fetching {name}") as progress:
+                found = download(
+                    resource, folder, progress=progress.update, patience=Patience(told=say)
+                )
+            if resource.top:
+                with bar("unpacking") as progress:
+                    found = unpack(found, folder, top=resource.top, progress=progress.update)
     except FetchError as error:
         refuse(str(error))
     print(found)

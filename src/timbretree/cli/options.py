@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbretree.cli.offering import BACKBONE_NAMES, TAXONOMY_NAMES, offer
-from timbretree.cli.talk import number, refuse
+from timbretree.cli.talk import number, printable, refuse
 
 if TYPE_CHECKING:
     from timbretree.material import Source
@@ -132,3 +132,11 @@ def check(device: str, precision: str) -> None:
         refuse(f"--device is auto or cpu, got {device!r}")
     if precision not in ("no", "bf16", "fp16"):
         refuse(f"--precision is no, bf16 or fp16, got {precision!r}")
+
+
+def check_name(folder: Path) -> None:
+    """Refuse a folder for networks whose name is no text: safetensors can't open a file in it."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        refuse(f"{printable(folder)}: expected a folder whose name is UTF-8; choose another")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbretree.cli.progress import bar
-from timbretree.cli.talk import refuse, say
+from timbretree.cli.talk import interruptible, refuse, say
 
 if TYPE_CHECKING:
     from timbretree.render.dataset import Rendered
@@ -43,7 +43,8 @@ def render(
 
     Ten-second clips with their labels, as few and as doubtful as OpenMIC's, and truth.csv: every
     instrument of every clip, for how long it sounds and how loud. Broken off at any moment, the
-    same command goes on. Exit code 0: all went well; 2: it could not be done.
+    same command goes on. Exit code 0: all went well; 2: it could not be done;
+    130: Ctrl-C.
     """
     _need_rendering()
     from timbretree.render.clip import Materials
@@ -58,7 +59,8 @@ def render(
                "(on Debian: apt-get install fluid-soundfont-gm timgm6mb-soundfont)")  # fmt: skip
     try:
         plan = Plan(clips, Materials(fonts, samples, default_cache()), seed, complete)
-        with bar("rendering") as progress:
+        kept = "finished clips are kept: the same command goes on"
+        with interruptible(kept), bar("rendering") as progress:
             rendered = make(plan, out, jobs=jobs, progress=progress.update)
     except (ValueError, OSError) as error:  # each says what to mend
         refuse(str(error))

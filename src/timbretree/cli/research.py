@@ -20,13 +20,14 @@ from timbretree.cli.options import (
     Start,
     Tree,
     check,
+    check_name,
     find_start,
     make_source,
     pick_method,
 )
 from timbretree.cli.progress import bar, clock
 from timbretree.cli.score_table import score_table
-from timbretree.cli.talk import Force, need_training, refuse, say, say_failures
+from timbretree.cli.talk import Force, interruptible, need_training, refuse, say, say_failures
 
 if TYPE_CHECKING:
     from timbretree.experiment.lab import Lab
@@ -56,7 +57,7 @@ def methods() -> None:
     for name, method in METHODS.items():
         package = METHODS.package(name)
         whose = f" ({package})" if package else ""
-        print(f"{name:{width}}  {method.figure:10}  {method.title}{whose}")
+        print(f"{name:{width}} {method.figure:10} {method.title}{whose}")
     for fault in METHODS.faults:
         say(fault)
 
@@ -153,10 +154,11 @@ def reproduce(
     """Reproduce the paper: all methods, lambdas and seeds; its Table 1, Fig. 3 and Fig. 4.
 
     Broken off at any moment, the same command goes on and repeats no finished run. Exit code 0: all
-    went well; 1: done, but some clips could not be used; 2: it could not be done.
+    went well; 1: done, but some clips could not be used; 2: it could not be done; 130: Ctrl-C.
     """
     need_training()
     check(device, precision)
+    check_name(out)
     from timbretree.experiment.lab import Lab, LabPlan
     from timbretree.experiment.ledger import grid
     from timbretree.experiment.report import write_report
@@ -170,16 +172,17 @@ def reproduce(
         source = make_source(data, taxonomy, audio, artist, split_seed)
         config = TrainConfig(epochs=epochs, learning_rate=learning_rate)
         asked = LabPlan(source, backbone, find_start(backbone, start), frozen, config)
-        with bar("preparing clips") as progress:
-            lab = Lab(asked, out, where=where, progress=progress.update)
-        say_failures(lab.material.failures)
-        left = [cell for cell in cells if cell not in lab.ledger]
-        at_a_time = _announce(lab, cells, left)
-        if plan:
-            raise typer.Exit()
-        _follow(lab, left, at_a_time)
-        for path in write_report(out / "report", lab.study()):
-            print(path)
+        with interruptible("finished runs are kept: the same command goes on"):
+            with bar("preparing clips") as progress:
+                lab = Lab(asked, out, where=where, progress=progress.update)
+            say_failures(lab.material.failures)
+            left = [cell for cell in cells if cell not in lab.ledger]
+            at_a_time = _announce(lab, cells, left)
+            if plan:
+                raise typer.Exit()
+            _follow(lab, left, at_a_time)
+            for path in write_report(out / "report", lab.study()):
+                print(path)
     except (ValueError, OSError) as error:  # of the data, the tree, the start, the ledger
         refuse(str(error))
     raise typer.Exit(1 if lab.material.failures else 0)

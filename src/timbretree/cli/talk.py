@@ -1,6 +1,8 @@
 """What all verbs share: how they talk, write and refuse."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -31,6 +33,16 @@ def refuse(text: str) -> NoReturn:
     """Say why it could not be done at all, and end with exit code 2."""
     say(f"timbretree: {text}")
     raise typer.Exit(2)
+
+
+@contextmanager
+def interruptible(kept: str) -> Iterator[None]:
+    """Where Ctrl-C ends what is done within, say what is kept, and end with exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"stopped; {kept}")
+        raise typer.Exit(130) from None
 
 
 def write(path: Path, text: str) -> None:

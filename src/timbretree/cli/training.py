@@ -20,12 +20,21 @@ from timbretree.cli.options import (
     Start,
     Tree,
     check,
+    check_name,
     find_start,
     make_source,
     pick_method,
 )
 from timbretree.cli.progress import bar
-from timbretree.cli.talk import Force, need_training, number, refuse, say, say_failures
+from timbretree.cli.talk import (
+    Force,
+    interruptible,
+    need_training,
+    number,
+    refuse,
+    say,
+    say_failures,
+)
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -114,10 +123,11 @@ def train(
     """Train a network on a data set by the paper's recipe (its backbone is cnn14).
 
     Exit code 0: all went well; 1: trained, but some clips could not be used; 2: it could not be
-    done. Several GPUs: accelerate launch --multi_gpu -m timbretree train ...
+    done; 130: Ctrl-C. Several GPUs: accelerate launch --multi_gpu -m timbretree train ...
     """
     need_training()
     check(device, precision)
+    check_name(run)
     chosen = pick_method(method)
     from timbretree.session import Plan
     from timbretree.train import TrainConfig, accelerator
@@ -129,10 +139,12 @@ def train(
         objective=chosen.objective(fine_weight),
         frozen_statistics=frozen_statistics, seed=seed,
     )  # fmt: skip
+    kept = "whole epochs and decoded clips are kept: the same command with --resume goes on"
     try:
         source = make_source(data, taxonomy, audio, artist, split_seed)
         plan = Plan(source, backbone, method, find_start(backbone, start), frozen, config)
-        _train(plan, run, accelerator(device, precision), cache)
+        with interruptible(kept):
+            _train(plan, run, accelerator(device, precision), cache)
     except (ValueError, OSError) as error:  # each says what to mend
         refuse(str(error))
 
