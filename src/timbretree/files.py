@@ -1,9 +1,11 @@
 """Writing files whole or not at all."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 try:
     import fcntl
@@ -47,3 +49,15 @@ def alone(path: Path) -> Iterator[None]:
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+def own_folder(kind: Literal["DATA", "STATE"]) -> Path:
+    """The folder in which the system has us keep what is the user's (data), or what we must
+    remember of it (state)."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "timbretree"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Application Support/timbretree"
+    told = os.environ.get(f"XDG_{kind}_HOME", "")
+    usual = Path.home() / {"DATA": ".local/share", "STATE": ".local/state"}[kind]
+    return (Path(told) if os.path.isabs(told) else usual) / "timbretree"  # a relative one is void

@@ -1,12 +1,13 @@
 """When each instrument plays: the windows of a recording joined to stretches of time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from timbretree.bands import EVEN, Bands, Bools
-from timbretree.tags import Tags
+from timbretree.tags import GroupScore, Tags, TagScore, WindowScores
 
 Array = NDArray[np.float32]
 
@@ -39,22 +40,14 @@ def spans(tags: Tags) -> list[Span]:
     whole recording, or there would be faint guesses everywhere; present ones always, so that a
     minute of clarinet in ten hours is found.
     """
-    if not tags.windows:
-        return []
-    worth = [score.present or score.unsure for score in tags.tags]
-    present, unsure = tag_answers(tags)
-    shares = np.stack([window.tags for window in tags.windows])
-    return _ordered(tags, tags.taxonomy.tags, shares, present, unsure & np.array(worth))
+    shares = [window.tags for window in tags.windows]
+    return _in_order(tags.windows, tags.tags, shares, tag_answers(tags))
 
 
 def family_spans(tags: Tags) -> list[Span]:
     """When each family plays, by the same rules."""
-    if not tags.windows:
-        return []
-    worth = [score.present or score.unsure for score in tags.groups]
-    present, unsure = group_answers(tags)
-    shares = np.stack([window.groups for window in tags.windows])
-    return _ordered(tags, tags.taxonomy.groups, shares, present, unsure & np.array(worth))
+    shares = [window.groups for window in tags.windows]
+    return _in_order(tags.windows, tags.groups, shares, group_answers(tags))
 
 
 def seconds_of(found: list[Span]) -> dict[str, float]:
@@ -93,21 +86,44 @@ def _even(count: int) -> Bands:
     return Bands((EVEN,) * count, (EVEN,) * count)
 
 
-def _ordered(
-    tags: Tags, names: tuple[str, ...], shares: Array, present: Bools, unsure: Bools
+def _in_order(
+    windows: Sequence[WindowScores],
+    scores: Sequence[TagScore | GroupScore],
+    shares: list[Array],
+    answers: tuple[Bools, Bools],
 ) -> list[Span]:
-    starts = np.array([window.start for window in tags.windows])
-    ends = np.array([window.end for window in tags.windows])
-    weights = ends - starts if (ends > starts).all() else np.ones(len(starts))
-    said = np.where(present, 2, np.where(unsure, 1, 0))  # (W, K)
+    if not windows:
+        return []
+    times = np.array([(window.start, window.end) for window in windows])
+    told, (present, unsure) = np.stack(shares), answers  # (W, K) each
     found: list[Span] = []
-    for column, name in enumerate(names):
-        first = np.flatnonzero(np.diff(said[:, column], prepend=-1))  # of each run of one answer
-        last = np.append(first[1:], len(said)) - 1
-        means = np.add.reduceat(weights * shares[:, column], first)
-        means /= np.add.reduceat(weights, first)
-        rows = zip(starts[first].tolist(), ends[last].tolist(), means.tolist(), strict=True)
-        for row, answer in zip(rows, said[first, column].tolist(), strict=True):
-            if answer:
-                found.append(Span(name, *row, unsure=answer == 1))
+    for k, score in enumerate(scores):
+        perhaps = unsure[:, k] & (score.present or score.unsure)
+        found += joined(score.name, times, told[:, k], present[:, k], perhaps)
     return sorted(found, key=lambda span: span.start)  # stable: the taxonomy's order stays within
+
+
+def joined(
+    name: str, times: NDArray[np.float64], shares: Array, present: Bools, unsure: Bools
+) -> list[Span]:
+    """The spans of one name, in order, of W windows that follow each other.
+
+    ``times`` is (W, 2) seconds, ``shares`` (W,) its probabilities, ``present`` and ``unsure`` (W,)
+    its answers.
+    """
+    if not len(times):
+        return []
+    said = np.where(present, 2, np.where(unsure, 1, 0))
+    first = np.flatnonzero(np.diff(said, prepend=-1))  # of each run of one answer
+    last = np.append(first[1:], len(said)) - 1
+    weights = times[:, 1] - times[:, 0]
+    if not np.add.reduceat(weights, first).all():
+        weights = np.ones(len(times))
+    means = np.add.reduceat(weights * shares, first) / np.add.reduceat(weights, first)
+    rows = zip(times[first, 0].tolist(), times[last, 1].tolist(), means.tolist(), strict=True)
+    answers = said[first].tolist()
+    return [
+        Span(name, *row, unsure=answer == 1)
+        for row, answer in zip(rows, answers, strict=True)
+        if answer
+    ]

@@ -4,11 +4,11 @@ import base64
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from timbretree.files import own_folder
 from timbretree.inscribe.splice import InscribeError, Splice
 
 
@@ -32,7 +32,7 @@ class Records:
     """A folder of records, found by what a file holds now, or by where it lies."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = state() / "inscribed" if folder is None else folder
+        self.folder = own_folder("STATE") / "inscribed" if folder is None else folder
 
     def keep(self, record: Record) -> None:
         """Write a record so that it survives a crash at once. Raises InscribeError."""
@@ -81,16 +81,6 @@ class Records:
 
     def _at(self, path: str) -> Path:
         return self.folder / "by-path" / _hashed(path)[:3] / _hashed(path)
-
-
-def state() -> Path:
-    """The folder in which the system has programs keep what they must remember."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "timbretree"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/timbretree"
-    told = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(told) if os.path.isabs(told) else Path.home() / ".local/state") / "timbretree"
 
 
 def digest(blocks: Iterable[bytes]) -> str:

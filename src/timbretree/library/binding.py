@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from timbretree.bands import Bands
 from timbretree.batch.how import HowToTag
 from timbretree.calibration import Calibrated
 from timbretree.modelfile import SHIPPED, read_info
-from timbretree.spans import Span
 from timbretree.taxonomy import BUILT_IN, Taxonomy
 
 ABSENT, UNSURE, PRESENT = 0, 1, 2
@@ -68,25 +66,6 @@ class Binding:
     def _read(bands: Bands, probabilities: NDArray[Any]) -> NDArray[np.int8]:
         present, unsure = bands.read(probabilities)
         return np.where(present, PRESENT, np.where(unsure, UNSURE, ABSENT)).astype(np.int8)
-
-    def spans(
-        self, name: str, times: NDArray[Any], shares: NDArray[Any], answers: NDArray[np.int8]
-    ) -> Iterator[Span]:
-        """Where one name plays, of the windows' moments (W, 2), probabilities and answers (W,)."""
-        if not len(times):
-            return
-        first = np.concatenate([[0], np.flatnonzero(np.diff(answers)) + 1])
-        last = np.concatenate([first[1:], [len(answers)]]) - 1
-        lengths = times[:, 1] - times[:, 0]
-        if not np.add.reduceat(lengths, first).all():
-            lengths = np.ones(len(times))
-        sums = np.add.reduceat(lengths * shares, first)
-        means = (sums / np.add.reduceat(lengths, first)).tolist()
-        starts, ends = times[first, 0].tolist(), times[last, 1].tolist()
-        said = answers[first].tolist()
-        for answer, start, end, mean in zip(said, starts, ends, means, strict=True):
-            if answer != ABSENT:
-                yield Span(name, start, end, mean, answer == UNSURE)
 
     def differs(self, other: "Binding") -> str | None:
         """What of another one is different, in words; None where they are the same."""

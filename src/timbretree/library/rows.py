@@ -5,11 +5,10 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from timbretree.library.answers import Match, Row, Track
 from timbretree.library.binding import ABSENT, PRESENT, UNSURE, Binding
 from timbretree.library.records import STEPS, unpack_windows
+from timbretree.spans import joined
 
 TRACK = "id, path, there, status, reason, message, seconds, title, artist, album, tagged_at"
 
@@ -57,9 +56,8 @@ def _matches(
     for k, verdict, probability, lasting in zip(
         places, found[1::3], found[2::3], found[3::3], strict=True
     ):
-        own = answers[:, k]
-        if verdict == ABSENT:  # or there would be faint guesses everywhere
-            own = np.where(own == PRESENT, PRESENT, ABSENT)
+        perhaps = (answers[:, k] == UNSURE) & (verdict != ABSENT)  # else faint guesses everywhere
+        found_in = joined(names[k], times, told[:, k], answers[:, k] == PRESENT, perhaps)
         matches.append(
             Match(
                 name=names[k],
@@ -68,7 +66,7 @@ def _matches(
                 present=verdict == PRESENT,
                 unsure=verdict == UNSURE,
                 seconds=lasting / 1000,
-                spans=tuple(binding.spans(names[k], times, told[:, k], own)),
+                spans=tuple(found_in),
             )
         )
     return matches

@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from queue import Empty, LifoQueue
 from threading import Lock
 from urllib.parse import quote
 
+from timbretree.files import own_folder
 from timbretree.library.binding import Binding
 
 OURS = 0x74626C31
@@ -65,14 +65,7 @@ class LibraryError(ValueError):
 
 def default_place() -> Path:
     """Where a library lies that nobody gave a place."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return base / "timbretree" / "library.db"
+    return own_folder("DATA") / "library.db"
 
 
 def create(path: Path, binding: Binding) -> None:
