@@ -7,7 +7,8 @@ from typing import Protocol
 
 from timbretree.batch.inputs import Input
 from timbretree.batch.known import Stamp
-from timbretree.batch.results import Results, Tally
+from timbretree.batch.results import Results
+from timbretree.batch.tally import Tally
 from timbretree.tags import Tags
 
 

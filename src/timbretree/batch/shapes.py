@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from timbretree.batch.how import HowToTag
-from timbretree.batch.results import Folder, Gathered, OneFile, Results
 from timbretree.modelfile import read_info
 from timbretree.tags import Tags
 from timbretree.taxonomy import Taxonomy
 from timbretree.writers import WRITERS
+
+if TYPE_CHECKING:
+    from timbretree.batch.results import Results
 
 TOGETHER = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 """How a file ends that takes the results of many recordings, and its format."""
@@ -43,11 +46,13 @@ def blank(how: HowToTag) -> Tags:
 
 def results_at(
     place: Path, format: str, how: HowToTag, *, explain: bool = False, anew: bool = False
-) -> Results:
+) -> "Results":
     """The results of a job, by where they are to lie.
 
     Raises ModelFileError, ValueError, and ImportError where the format needs more to be installed.
     """
+    from timbretree.batch.results import Folder, Gathered, OneFile  # not for standard output
+
     nothing = blank(how)
     plan: dict[str, object] = {
         "model": nothing.model,

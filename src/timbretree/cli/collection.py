@@ -1,6 +1,5 @@
 """Verbs for a collection: scan it into a library, find in it, count it."""
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from timbretree.cli.exits import PIPE_CLOSED, STOPPED, forget_output
 from timbretree.cli.progress import State, bar, gauge
-from timbretree.cli.tagging import Model, Tree
+from timbretree.cli.tagging import Hop, Jobs, Model, Tree
 from timbretree.cli.talk import number, printable, refuse, say
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 """Tracks that the text shows unless --limit says otherwise."""
-STOPPED, PIPE_CLOSED = 130, 141
 
 Place = Annotated[
     Path | None,
@@ -79,14 +78,8 @@ def scan(
     library: Place = None,
     model: Model = None,
     taxonomy: Tree = None,
-    hop: Annotated[
-        float | None,
-        typer.Option(callback=number, help="Seconds from one moment of the timeline to the next."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, help="Worker processes (default: one a core)."),
-    ] = None,
+    hop: Hop = None,
+    jobs: Jobs = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try again what crashed, hung or lacked a decoder.")
     ] = False,
@@ -271,7 +264,7 @@ def _put(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        forget_output()
         raise typer.Exit(PIPE_CLOSED) from None
 
 

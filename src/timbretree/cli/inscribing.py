@@ -2,24 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbretree.cli.tagging import Inputs, Model, Tree
+from timbretree.cli.exits import STOPPED
+from timbretree.cli.tagging import Inputs, Jobs, Model, Tree
 from timbretree.cli.talk import printable, refuse, say
 
 if TYPE_CHECKING:
-    from timbretree.batch.alone import Alone
-    from timbretree.batch.crew import Crew
     from timbretree.batch.how import HowToTag
     from timbretree.batch.inputs import Asked
     from timbretree.inscribe import Change, Records
     from timbretree.inscribe.results import Heard
-
-STOPPED = 130
 
 
 def inscribe(
@@ -43,10 +39,7 @@ def inscribe(
     ] = False,
     model: Model = None,
     taxonomy: Tree = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, help="Worker processes (default: one a core)."),
-    ] = None,
+    jobs: Jobs = None,
 ) -> None:
     """Write the instruments into the files themselves: the tag INSTRUMENTS.
 
@@ -193,6 +186,7 @@ def _earlier(results: Path, asked: "Asked | None") -> Iterator["Heard"]:
 
 def _now(asked: "Asked", how: "HowToTag", jobs: int | None) -> Iterator["Heard"]:
     """What is heard now."""
+    from timbretree.batch.alone import alone_or_crew
     from timbretree.inscribe.results import Heard, heard
 
     refused: list[Heard] = []
@@ -204,26 +198,12 @@ def _now(asked: "Asked", how: "HowToTag", jobs: int | None) -> Iterator["Heard"]
             else:
                 refused.append(Heard(what.path, (), f"{what.reason}: {what.message}"))
 
-    with _engine(asked, how, jobs) as engine:
+    with alone_or_crew(asked, how, jobs=jobs) as engine:
         for tags in engine.tag_in_order(paths()):
             yield from refused
             refused.clear()
             yield heard(tags)
     yield from refused
-
-
-def _engine(
-    asked: "Asked", how: "HowToTag", jobs: int | None
-) -> "AbstractContextManager[Alone] | Crew":
-    from itertools import islice
-
-    if not asked.lists and len([*islice(asked, 2)]) < 2:
-        from timbretree.batch.alone import Alone
-
-        return nullcontext(Alone(how))
-    from timbretree.batch.crew import Crew
-
-    return Crew(how, jobs=jobs)
 
 
 def _listed(names: tuple[str, ...]) -> str:

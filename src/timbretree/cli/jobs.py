@@ -2,7 +2,6 @@
 with; with a gauge, a last line that sums up, and an exit code."""
 
 import errno
-import os
 import signal
 import sys
 import time
@@ -16,7 +15,8 @@ from threading import Thread
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from timbretree.cli.progress import State, clock, gauge
+from timbretree.cli.exits import PIPE_CLOSED, STOPPED, forget_output
+from timbretree.cli.progress import State, clock, gauge, pace
 from timbretree.cli.talk import printable, refuse, say
 
 if TYPE_CHECKING:
@@ -25,13 +25,9 @@ if TYPE_CHECKING:
     from timbretree.batch.how import HowToTag
     from timbretree.batch.inputs import Asked
     from timbretree.batch.job import Job
-    from timbretree.batch.results import Tally
+    from timbretree.batch.tally import Tally
     from timbretree.cluster import Cluster
     from timbretree.tags import Tags
-
-STOPPED = 130
-"""The exit code after Ctrl-C, as shells have it."""
-PIPE_CLOSED = 141
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ def run(order: Order) -> int:
         asked = Asked(order.names, order.lists, shard)
         return to(order, asked, how, format, blank(how))
     except BrokenPipeError:  # such as of head, which has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        forget_output()
         return PIPE_CLOSED
     except OSError as error:
         refuse(_why(error))
@@ -96,7 +92,7 @@ def _to_place(order: Order, asked: "Asked", how: "HowToTag", format: str, blank:
     with results_at(order.out, format, how, explain=order.explain, anew=order.force) as results:
         job = Job(asked, results, blank, retry=order.retry)
         began = time.monotonic()
-        workers = _cluster(order, how) if order.ray else _engine(order, asked, how)
+        workers = _cluster(order, how) if order.ray else _here(order, asked, how)
         with (
             workers as engine,
             _interrupts(job.stop, engine.finish) as interrupts,
@@ -117,7 +113,7 @@ def _to_place(order: Order, asked: "Asked", how: "HowToTag", format: str, blank:
 
 def _to_output(order: Order, asked: "Asked", how: "HowToTag", format: str, blank: "Tags") -> int:
     """To standard output, in the order in which it was asked for."""
-    from timbretree.batch.results import Tally
+    from timbretree.batch.tally import Tally
 
     if format == "parquet":
         refuse("parquet is no text: add --out FILE.parquet")
@@ -126,7 +122,7 @@ def _to_output(order: Order, asked: "Asked", how: "HowToTag", format: str, blank
     tally, began = Tally(), time.monotonic()
     printed = _Printer(format, explain=order.explain)
     with (
-        _engine(order, asked, how) as engine,
+        _here(order, asked, how) as engine,
         _interrupts(engine.finish) as interrupts,
         nullcontext() if sys.stdout.isatty() else _gauge(asked, tally, engine),
     ):
@@ -185,23 +181,12 @@ class _Printer:
         sys.stdout.flush()
 
 
-def _engine(
-    order: Order, asked: "Asked", how: "HowToTag"
-) -> "AbstractContextManager[Alone] | Crew":
-    """This process where there is one file only; else a crew."""
+def _here(order: Order, asked: "Asked", how: "HowToTag") -> "AbstractContextManager[Alone] | Crew":
+    from timbretree.batch.alone import alone_or_crew
     from timbretree.batch.how import CrewLimits
-    from timbretree.cores import cores
 
-    jobs = order.jobs
-    if jobs is None and not asked.lists:
-        jobs = min(cores(), len(list(islice(asked, cores() + 1))))
-        if jobs <= 1 and len(list(islice(asked, 2))) <= 1:
-            from timbretree.batch.alone import Alone
-
-            return nullcontext(Alone(how))
-    from timbretree.batch.crew import Crew
-
-    return Crew(how, jobs=jobs, limits=CrewLimits(order.patience, order.memory))
+    limits = CrewLimits(order.patience, order.memory)
+    return alone_or_crew(asked, how, jobs=order.jobs, limits=limits)
 
 
 def _cluster(order: Order, how: "HowToTag") -> "Cluster":
@@ -254,7 +239,7 @@ def _gauge(asked: "Asked", job: "Job | Tally", engine: "Alone | Cluster | Crew")
         whole = max(count, done) if asked.again else None
         return State(done, tally.files, whole, counted, engine.heard, tally.failed.total())
 
-    from timbretree.batch.results import Tally
+    from timbretree.batch.tally import Tally
 
     with gauge(state):
         yield
@@ -274,7 +259,7 @@ def _sum(tally: "Tally", passed: float, before: str = "") -> str:
     speed = ""
     if tally.seconds:
         speed = f"; {clock(tally.seconds)} of sound in {clock(passed)}"
-        speed += f", {tally.seconds / passed:,.0f} x real time"
+        speed += f", {pace(tally.seconds, passed)}"
     return f"{', '.join(words)}{speed}{before}"
 
 

@@ -81,6 +81,9 @@ Hop = Annotated[
     float | None,
     typer.Option(callback=number, help="Seconds from one moment of the timeline to the next."),
 ]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Worker processes (default: one a core).")
+]
 Where = Annotated[
     Engine, typer.Option(help="Worker processes here, or a Ray job; that needs --out.")
 ]
@@ -111,10 +114,7 @@ def tag(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what each family was heard through.")
     ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, help="Worker processes (default: one a core)."),
-    ] = None,
+    jobs: Jobs = None,
     shard: Annotated[
         str | None, typer.Option(help="Only a part of the files: 3/16 is the third of sixteen.")
     ] = None,
