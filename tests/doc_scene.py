@@ -265,9 +265,10 @@ class Scene:
         }  # fmt: skip
 
     def run(self, text: str, *, where: Path = Path(), seconds: float = 1500) -> "Done":
-        """Run a line as a shell does."""
+        """Run a line as a shell does, which stays: what asks for its shell finds it."""
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", text], cwd=self.folder / where, env=self.environment,
+            ["bash", "-o", "pipefail", "-c", f"{text}\nexit $?"],
+            cwd=self.folder / where, env=self.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=seconds, check=False,
         )  # fmt: skip
