@@ -12,7 +12,7 @@ demo: .venv/ready
 	@echo "Open demo-out/ode_to_joy.ogg.html in a browser for the timeline and the attention."
 
 test: .venv-dev/ready
-	.venv-dev/bin/python -m pytest
+	.venv-dev/bin/python -m pytest -n logical --dist loadfile  # a process a core, a file each at a time
 
 check: .venv-dev/ready
 	.venv-dev/bin/ruff check .
