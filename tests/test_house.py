@@ -1,6 +1,7 @@
 """The walls of the house: which room may import which, and what must stay out."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,17 @@ def floor(name: str) -> str:
 
 def test_every_room_has_a_floor_and_every_floor_its_rooms() -> None:
     assert set(files().values()) == set().union(*FLOORS.values())
+
+
+def test_the_page_on_the_house_tells_of_every_room() -> None:
+    page = (SOURCE.parents[1] / "docs" / "architecture.md").read_text("utf-8")
+    table = [line for line in page.splitlines() if line.startswith("|")]
+    told = {
+        floor: next(line for line in table if line.startswith(f"| {floor} |")) for floor in FLOORS
+    }
+    for floor, rooms in FLOORS.items():
+        for name in rooms:
+            assert re.search(rf"`{name}/?`", told[floor]), f"{name} is not told of on {floor}"
 
 
 def test_a_floor_imports_only_floors_below() -> None:

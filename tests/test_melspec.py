@@ -75,7 +75,7 @@ def test_silence_is_100_decibels_down() -> None:
     assert (log_mel(np.zeros(RATE, np.float32), CNN14_16K) == -100).all()
 
 
-# --- MN04, slowly, from its description in ../shared/weights/README.md
+# --- MN04, slowly, from its description
 
 
 def slow_mn04(samples: np.ndarray) -> np.ndarray:

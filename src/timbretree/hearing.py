@@ -211,26 +211,25 @@ class Spectrogram:
         self._mel: deque[Array] = deque()  # as it was calculated: joined where it is cut
         self._peaks = np.zeros(0, np.float32)  # of the samples from each frame to the next
         self._held_from = 0  # the frame at whose middle the held samples begin
-        self._held = np.zeros(0, np.float32)
-        self._new: list[Array] = []
+        self._room = np.zeros(2 * CHUNK * spec.hop, np.float32)  # the held samples, and more room
+        self._fill = 0  # how many there are
 
     def add(self, samples: Array) -> None:
         """Take the samples (T,) that follow."""
         self.samples += len(samples)
-        self._new.append(samples)
-        if sum(map(len, self._new)) >= CHUNK * self.spec.hop:
-            held = self._join()
-            last = len(held) // self.spec.hop - self._edge
-            self._calculate(held[: (last + self._edge) * self.spec.hop], last)
+        held, hop = self._hold(samples), self.spec.hop
+        if len(held) >= (CHUNK + 2 * self._edge) * hop:
+            last = len(held) // hop - self._edge
+            self._calculate(held[: (last + self._edge) * hop], last)
             kept = max(0, last - self._edge)
-            self._held_from, self._held = self._held_from + kept, held[kept * self.spec.hop :]
+            self._held_from, self._fill = self._held_from + kept, len(held) - kept * hop
+            self._room[: self._fill] = held[kept * hop :]
 
     def finish(self, fewest: int) -> None:
         """Calculate the frames that hear the end, after silence up to ``fewest`` samples."""
-        self._new.append(np.zeros(max(0, fewest - self.samples), np.float32))
-        held = self._join()
+        held = self._hold(np.zeros(max(0, fewest - self.samples), np.float32))
         self._calculate(held, self.spec.frames(len(held)))
-        self._held = np.zeros(0, np.float32)
+        self._fill = 0
 
     def cut(self, first: int, last: int) -> Array:
         """(last - first, mels): some frames."""
@@ -251,10 +250,13 @@ class Spectrogram:
             gone = len(self._mel.popleft())
             self._first, self._peaks = self._first + gone, self._peaks[gone:]
 
-    def _join(self) -> Array:
-        held = np.concatenate([self._held, *self._new])
-        self._new = []
-        return held
+    def _hold(self, samples: Array) -> Array:
+        """All samples that are held, these behind them."""
+        old, self._fill = self._fill, self._fill + len(samples)
+        if self._fill > len(self._room):
+            self._room = np.pad(self._room, (0, self._fill))
+        self._room[old : self._fill] = samples
+        return self._room[: self._fill]
 
     def _calculate(self, held: Array, last: int) -> None:
         """Add the frames up to one that is counted from where the samples begin."""

@@ -8,6 +8,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from timbretree.cli.exits import STOPPED
+
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 
@@ -37,12 +39,12 @@ def refuse(text: str) -> NoReturn:
 
 @contextmanager
 def interruptible(kept: str) -> Iterator[None]:
-    """Where Ctrl-C ends what is done within, say what is kept, and end with exit code 130."""
+    """Where Ctrl-C ends what is done within, say what is kept, and end with ``STOPPED``."""
     try:
         yield
     except KeyboardInterrupt:
         say(f"stopped; {kept}")
-        raise typer.Exit(130) from None
+        raise typer.Exit(STOPPED) from None
 
 
 def write(path: Path, text: str) -> None:
