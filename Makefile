@@ -25,7 +25,7 @@ docs: .venv-dev/ready
 
 coverage: .venv-dev/ready
 	rm -rf build/coverage
-	.venv-dev/bin/python -m coverage run -m pytest
+	.venv-dev/bin/python -m coverage run -m pytest -n logical --dist loadfile
 	.venv-dev/bin/python -m coverage combine --quiet
 	.venv-dev/bin/python -m coverage json --quiet -o build/coverage/report.json
 	.venv-dev/bin/python benchmarks/untested.py
