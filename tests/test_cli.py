@@ -91,6 +91,15 @@ def test_what_lies_in_a_folder_is_never_overwritten_unasked(tmp_path: Path) -> N
     assert all("</html>" in page.read_text() for page in pages)
 
 
+def test_a_recording_where_a_list_is_expected_is_told_apart() -> None:
+    done = subprocess.run(
+        [*COMMAND, "tag", "-"], input=EXAMPLE.read_bytes(), capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    assert b"expected a list of names, got a recording" in done.stderr
+    assert not done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -100,6 +109,8 @@ def test_what_lies_in_a_folder_is_never_overwritten_unasked(tmp_path: Path) -> N
         (["--format", "parquet"], "add --out FILE.parquet"),
         (["--out", "x.csv", "--format", "json"], "expected a csv file at x.csv"),
         (["--out", "x.html", "--format", "html"], "for html, name a folder"),
+        (["--out", "x.txt"], "ends as a file"),
+        (["--out", "x.MP3"], "ends as a file"),
         (["--shard", "17/16"], "up to 16/16, got 17/16"),
         (["--hop", "9"], "expected a hop from"),
         (["--from", "nowhere"], "nowhere: No such file"),

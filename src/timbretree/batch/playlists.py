@@ -12,6 +12,10 @@ PLAYLISTS = {".m3u", ".m3u8", ".pls"}
 """How playlists end."""
 NET = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 """How an address begins that is no file's."""
+RECORDING = re.compile(
+    rb"OggS\0|fLaC\0|ID3[\2-\4]|\xff[\xf2\xf3\xfa\xfb]|RIFF....WAVE|....ftyp", re.DOTALL
+)
+"""How recordings begin that people pipe to where a list is expected; no name of a file does."""
 READ = 1 << 16
 """Bytes of a list read at a time, at most."""
 
@@ -43,11 +47,18 @@ def read_playlist(path: Path) -> Iterator[str]:
 
 
 def read_list(file: BinaryIO) -> Iterator[str]:
-    """The names in a list, one a line, or each followed by a NUL, which may hold line breaks."""
+    """The names in a list, one a line, or each followed by a NUL, which may hold line breaks.
+
+    Raises ValueError where it is no list but a recording.
+    """
     held, mark = b"", b""
     while block := _some(file):
         held += block
         if not mark:
+            if RECORDING.match(held):
+                raise ValueError(
+                    "expected a list of names, got a recording; save it as a file, and name that"
+                )
             mark = b"\0" if b"\0" in held else b"\n" if b"\n" in held else b""
         if mark:
             *names, held = held.split(mark)

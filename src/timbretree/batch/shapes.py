@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from timbretree.batch.how import HowToTag
+from timbretree.batch.inputs import SOUND
 from timbretree.modelfile import read_info
 from timbretree.tags import Tags
 from timbretree.taxonomy import Taxonomy
@@ -20,21 +21,18 @@ TOGETHER = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 
 def format_of(place: Path | None, format: str | None) -> str:
     """The format, where none was asked for: told by the ending of the place. Raises ValueError."""
-    told = None if place is None or place.is_dir() else TOGETHER.get(place.suffix.lower())
-    if format is None:
-        return told or "text"
-    if told is not None and told != format:
+    ending = "" if place is None or place.is_dir() else place.suffix.lower()
+    told = TOGETHER.get(ending)
+    if told is None and (ending in SOUND or ending in {each.suffix for each in WRITERS.values()}):
+        raise ValueError(
+            f"{place} ends as a file, and a file for many recordings ends in "
+            f"{', '.join(TOGETHER)}; for {format or 'any other format'}, name a folder"
+        )
+    if told is not None and format not in (None, told):
         raise ValueError(
             f"expected a {told} file at {place}, as it ends, but was asked for {format}"
         )
-    if told is None and place is not None and not place.is_dir():
-        endings = {writer.suffix for writer in WRITERS.values()}
-        if place.suffix.lower() in endings:
-            raise ValueError(
-                f"{place} ends as a file, and a file for many recordings ends in "
-                f"{', '.join(TOGETHER)}; for {format}, name a folder"
-            )
-    return format
+    return format or told or "text"
 
 
 def blank(how: HowToTag) -> Tags:
