@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from timbretree.taxonomy import Taxonomy
 from toy import PITCH
+
+settings.register_profile("untimed", deadline=None)  # machines that run tests are busy
+settings.load_profile("untimed")
 
 OPENMIC = list(Taxonomy.load("tone7").tags)
 """The tags of OpenMIC-2018 in their official order."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from timbretree.annotations import (
@@ -157,7 +157,6 @@ def test_artists_stay_together_and_tags_in_proportion(
     np.testing.assert_allclose(shares(whole, held), share, atol=bound)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 9), st.integers(0, 1000), st.sampled_from([0.15, 0.3, 0.5, 0.9]))
 def test_few_artists_are_divided_as_well_as_can_be(artists: int, seed: int, share: float) -> None:
     """Brute force: all divisions of a few artists, by the squares of the shares that are off."""

@@ -56,7 +56,7 @@ def test_what_was_written_is_there_again(tmp_path: Path) -> None:
     assert (tmp_path / "r").read_bytes().startswith(b"head\nrow of a\n")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(lost=st.integers(0, 900), rows_lost=st.integers(0, 40), junk=st.binary(max_size=20))
 def test_a_torn_end_costs_the_last_recordings_only(
     tmp_path_factory: pytest.TempPathFactory, lost: int, rows_lost: int, junk: bytes

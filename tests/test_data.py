@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from timbretree.data import Batch, ClipSet, shuffled
@@ -28,7 +28,6 @@ def number_of(batch: Batch) -> list[int]:
     return (batch.inputs[:, 0] * 32768).round().int().tolist()
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 17), st.none() | st.integers(0, 99))
 def test_batches_hold_each_clip_once_with_its_labels(
     clips: int, size: int, seed: int | None

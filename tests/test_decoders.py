@@ -30,7 +30,7 @@ from bad_audio import (
 from timbretree.audio import REASONS, AudioError, Recording
 from timbretree.decoders import open_sound
 from timbretree.decoders.kinds import Kind
-from timbretree.decoders.pyav import ByPyav
+from timbretree.decoders.pyav import ByPyav, _any_metadata
 from timbretree.decoders.source import Source
 from timbretree.reasons import BY_THE_CREW, PARTLY, REFUSED, USED
 from timbretree.tagger import Tagger
@@ -405,3 +405,11 @@ def test_every_reason_is_in_one_table_and_on_the_page() -> None:
     page = (EXAMPLE.parents[1] / "docs" / "audio.md").read_text("utf-8")
     for code in REASONS:
         assert f"| `{code}` |" in page
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [("14.0.0", True), ("18.1.0rc1", True), ("19.0.2", False)]
+)
+def test_pyav_is_told_of_strange_titles_as_long_as_it_listens(version: str, told: bool) -> None:
+    """From 19 on it raises TypeError where it is told, and nothing where titles are strange."""
+    assert (_any_metadata(version) == {"metadata_errors": "ignore"}) == told

@@ -503,7 +503,7 @@ HARMFUL = [
 LEFT = st.sampled_from([b"", CONTENT[:1], CONTENT[:HALF], CONTENT, WRONG, b"?" * BLOCK, WRONG * 3])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(HARMLESS), max_size=6), LEFT, st.booleans())
 def test_what_is_harmless_is_overcome(
     running: Server, answers: list[Answer], left: bytes, exact: bool
@@ -516,7 +516,7 @@ def test_what_is_harmless_is_overcome(
         assert_whole(found, Path(name))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(HARMLESS + HARMFUL), min_size=1, max_size=6), LEFT, st.booleans())
 def test_wrong_bytes_never_get_the_name(
     running: Server, answers: list[Answer], left: bytes, exact: bool

@@ -60,7 +60,7 @@ def below(tree: Taxonomy, group: str) -> list[int]:
 # --- all heads
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ANY_TREE, ANY_HEAD, st.integers(0, 9))
 def test_probabilities_of_all_tags_and_groups(tree: Taxonomy, name: str, seed: int) -> None:
     said = made(name, tree, seed)(100 * clips(seed))
@@ -93,7 +93,7 @@ def test_rounding_makes_nothing_more_than_certain(name: str, count: int) -> None
     assert said.coarse.max() <= 1
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ANY_TREE, ANY_HEAD)
 def test_alone_as_in_company(tree: Taxonomy, name: str) -> None:
     head, embedding = made(name, tree).eval(), clips(1)
@@ -117,7 +117,7 @@ def test_autocast_does_not_coarsen_the_answer(name: str) -> None:
         torch.testing.assert_close(said[level], exact[level], rtol=0, atol=0)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(ANY_TREE, ANY_HEAD)
 def test_the_tags_are_a_linear_layer_and_a_sigmoid(tree: Taxonomy, name: str) -> None:
     if name == "topdown":
@@ -187,7 +187,7 @@ def own_words(head: nn.Module, tree: Taxonomy, embedding: Tensor) -> dict[str, n
     return own | dict(zip(tree.tags, sigmoid(linear(head.fine, embedding)).T, strict=True))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ANY_TREE, st.integers(0, 9))
 def test_max_constraint_is_the_loudest_of_all_below(tree: Taxonomy, seed: int) -> None:
     head, embedding = made("mcm", tree, seed), clips(seed)
@@ -199,7 +199,7 @@ def test_max_constraint_is_the_loudest_of_all_below(tree: Taxonomy, seed: int) -
         np.testing.assert_allclose(said.own[:, column].detach(), own[group], atol=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ANY_TREE, st.integers(0, 9))
 def test_max_constraint_no_node_is_above_the_one_it_hangs_from(tree: Taxonomy, seed: int) -> None:
     said = made("mcm", tree, seed)(10 * clips(seed, 8))
@@ -223,7 +223,7 @@ def test_the_groups_own_words_are_for_training_alone() -> None:
 # --- top-down (b)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ANY_TREE, st.integers(0, 9))
 def test_top_down_is_the_product_along_the_path(tree: Taxonomy, seed: int) -> None:
     head, embedding = made("topdown", tree, seed), clips(seed)
@@ -236,7 +236,7 @@ def test_top_down_is_the_product_along_the_path(tree: Taxonomy, seed: int) -> No
             np.testing.assert_allclose(values[:, column].detach(), wanted, rtol=1e-4, atol=1e-7)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ANY_TREE, st.integers(0, 9), st.sampled_from([1.0, 10.0, 100.0]))
 def test_top_down_no_node_is_above_the_one_it_hangs_from(
     tree: Taxonomy, seed: int, scale: float
@@ -265,7 +265,7 @@ def test_top_down_learns_from_an_unlikely_path() -> None:
 # --- pooling (c1, c2, c3)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ANY_TREE, st.integers(0, 9))
 def test_gap_is_the_mean_of_the_group(tree: Taxonomy, seed: int) -> None:
     head = made("gap", tree, seed)
@@ -276,7 +276,7 @@ def test_gap_is_the_mean_of_the_group(tree: Taxonomy, seed: int) -> None:
         torch.testing.assert_close(said.coarse[:, column], wanted, rtol=1e-5, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ANY_TREE, st.integers(0, 9))
 def test_gmp_is_the_loudest_of_the_group(tree: Taxonomy, seed: int) -> None:
     head = made("gmp", tree, seed)
@@ -287,7 +287,7 @@ def test_gmp_is_the_loudest_of_the_group(tree: Taxonomy, seed: int) -> None:
         torch.testing.assert_close(said.coarse[:, column], wanted, rtol=0, atol=0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ANY_TREE, st.integers(0, 9))
 def test_gmp_looks_at_one_tag_of_the_group(tree: Taxonomy, seed: int) -> None:
     look = made("gmp", tree, seed)(clips(seed)).attention
@@ -307,7 +307,7 @@ def test_gmp_looks_at_one_tag_where_all_are_alike() -> None:
     assert (said.coarse == 0.5).all()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ANY_TREE, st.integers(0, 9))
 def test_gmp_learns_as_torch_max_learns(tree: Taxonomy, seed: int) -> None:
     """Only the loudest tag of a group hears what the group's label says."""
@@ -325,7 +325,7 @@ def test_gmp_learns_as_torch_max_learns(tree: Taxonomy, seed: int) -> None:
     torch.testing.assert_close(head.fine.bias.grad, logits.grad.sum(dim=0), atol=1e-6, rtol=1e-5)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(ANY_TREE, st.integers(0, 9))
 def test_lp_is_a_linear_layer_on_the_tags(tree: Taxonomy, seed: int) -> None:
     head, embedding = made("lp", tree, seed), clips(seed)
@@ -350,7 +350,7 @@ def test_lp_contains_gap() -> None:
 # --- residual attention (d)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(ANY_TREE, st.integers(0, 9))
 def test_resatt_is_equation_1(tree: Taxonomy, seed: int) -> None:
     head, embedding = made("resatt", tree, seed), clips(seed)
@@ -364,7 +364,7 @@ def test_resatt_is_equation_1(tree: Taxonomy, seed: int) -> None:
         np.testing.assert_allclose(said.coarse[clip].detach(), attention.T @ fine[clip], atol=1e-5)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(ANY_TREE, st.integers(0, 9))
 def test_resatt_sums_to_one_and_stays_below_the_loudest_tag(tree: Taxonomy, seed: int) -> None:
     said = made("resatt", tree, seed)(clips(seed))

@@ -91,7 +91,6 @@ def test_by_hand() -> None:
     assert loss.value.item() == pytest.approx(wanted, rel=1e-6)
 
 
-@settings(deadline=None)
 @given(scored())
 def test_cell_by_cell(pair: tuple[Tensor, Labels]) -> None:
     probability, labels = pair
@@ -109,7 +108,6 @@ def test_cell_by_cell(pair: tuple[Tensor, Labels]) -> None:
     assert loss == pytest.approx(-sum(told) / len(told), rel=1e-5)
 
 
-@settings(deadline=None)
 @given(scored())
 def test_what_nobody_heard_teaches_nothing(pair: tuple[Tensor, Labels]) -> None:
     probability, labels = pair
@@ -129,7 +127,6 @@ def test_nan_where_nobody_heard_does_no_harm() -> None:
     torch.testing.assert_close(gradient(probability, labels), gradient(LOUD, labels))
 
 
-@settings(deadline=None)
 @given(scored(), st.integers(1, 30))
 def test_unlabelled_cells_do_not_dilute(pair: tuple[Tensor, Labels], more: int) -> None:
     probability, labels = pair
@@ -183,7 +180,7 @@ def test_autocast_stops_before_the_logarithms(monkeypatch: pytest.MonkeyPatch) -
 # --- the tree: our two consistency terms
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(trees(), SEEDS)
 def test_child_above_parent_pair_by_pair(tree: Taxonomy, seed: int) -> None:
     """L_v of levels that know nothing of each other."""
@@ -200,7 +197,7 @@ def test_child_above_parent_pair_by_pair(tree: Taxonomy, seed: int) -> None:
     assert loss.value.item() == pytest.approx(sum(terms) / len(terms), rel=1e-4, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(trees(), SEEDS)
 def test_parent_above_children_group_by_group(tree: Taxonomy, seed: int) -> None:
     """L_u of levels that know nothing of each other; only direct children answer for a group."""
@@ -225,7 +222,7 @@ def test_consistency_by_hand() -> None:
     assert above.value.item() == pytest.approx(0.4**2 / 2)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(trees(), SEEDS)
 def test_heads_that_keep_the_tree_have_nothing_to_mend(tree: Taxonomy, seed: int) -> None:
     loss = JointLoss(Objective(), tree)
@@ -252,7 +249,7 @@ def test_consistency_pulls_both_ways() -> None:
 # --- C-HMCNN's loss
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(trees(), SEEDS)
 def test_mcm_cell_by_cell(tree: Taxonomy, seed: int) -> None:
     said, fine, coarse = said_of(tree, seed)
@@ -317,7 +314,7 @@ def test_where_no_child_is_known_to_play_the_group_speaks_for_itself() -> None:
     np.testing.assert_allclose(groups, [0.2 - 1, 0], rtol=1e-5)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(trees(), SEEDS)
 def test_a_group_nobody_observed_has_no_part(tree: Taxonomy, seed: int) -> None:
     said, fine, coarse = said_of(tree, seed)
@@ -345,7 +342,7 @@ def test_the_parts_of_a_mean_add_up() -> None:
     assert Mean(torch.tensor(0.0), 0).value.item() == 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(trees(), SEEDS, OBJECTIVES, st.integers(1, 4))
 def test_two_halves_make_the_whole(
     tree: Taxonomy, seed: int, objective: Objective, cut: int
@@ -377,7 +374,7 @@ def test_equation_2(share: float) -> None:
     torch.testing.assert_close(total(terms), share * tags + (1 - share) * groups)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(trees(), SEEDS, OBJECTIVES)
 def test_every_term_with_its_weight(tree: Taxonomy, seed: int, objective: Objective) -> None:
     said, fine, coarse = said_of(tree, seed)

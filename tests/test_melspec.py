@@ -122,7 +122,7 @@ def test_shapes_of_ten_seconds() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(extra=st.integers(0, 3000))
 def test_frames_are_foretold(name: str, extra: int) -> None:
     spec = PRESETS[name]
@@ -149,7 +149,7 @@ def rounding(mel: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     extra=st.integers(0, 8000),
     clips=st.integers(1, 3),

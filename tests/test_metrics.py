@@ -57,7 +57,7 @@ def f1_of_present(target: np.ndarray, claimed: np.ndarray) -> float:
 # --- ranking
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(ranked())
 def test_average_precision_is_that_of_scikit_learn(pair: tuple[np.ndarray, np.ndarray]) -> None:
     score, target = pair
@@ -75,7 +75,7 @@ def test_average_precision_by_hand() -> None:
     assert average_precision(score, np.array([False, False, False, True])) == 1 / 4
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(ranked())
 def test_roc_auc_counts_the_pairs_ranked_right(pair: tuple[np.ndarray, np.ndarray]) -> None:
     score, target = pair
@@ -95,7 +95,7 @@ def test_roc_auc_counts_the_pairs_ranked_right(pair: tuple[np.ndarray, np.ndarra
 # --- F1
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=12))
 def test_f1_is_that_of_scikit_learn(pairs: list[tuple[bool, bool]]) -> None:
     claimed, target = np.array(pairs).T
@@ -121,7 +121,6 @@ MEASURES: list[tuple[Callable[..., float], Callable[..., float]]] = [
 
 
 @pytest.mark.parametrize(("ours", "theirs"), MEASURES)
-@settings(deadline=None)
 @given(seed=st.integers(0, 999), clips=st.integers(1, 30), tags=st.integers(1, 4))
 def test_columns_are_scored_over_what_was_heard(
     ours: Callable[..., float], theirs: Callable[..., float], seed: int, clips: int, tags: int
@@ -172,7 +171,7 @@ def closure(tree: Taxonomy) -> tuple[list[str], np.ndarray]:
     return names, np.array([[name in line for name in names] for line in lines])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(trees(), st.integers(0, 999), st.integers(1, 5), st.sampled_from([0.1, 0.5, 0.9]))
 def test_hierarchical_f_is_that_of_extended_sets(
     tree: Taxonomy, seed: int, clips: int, density: float
@@ -216,7 +215,6 @@ def test_a_wrong_tag_of_the_right_family_costs_less() -> None:
     assert math.isnan(absent.f1)
 
 
-@settings(deadline=None)
 @given(trees(), st.integers(0, 999), st.integers(1, 6))
 def test_violations_are_children_above_their_parents(tree: Taxonomy, seed: int, clips: int) -> None:
     names, _ = closure(tree)
@@ -272,7 +270,7 @@ def probabilities(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return np.array(score), np.array(target)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(probabilities())
 def test_calibration_error_bin_by_bin(pair: tuple[np.ndarray, np.ndarray]) -> None:
     score, target = pair
@@ -312,7 +310,7 @@ def test_calibration_error_by_hand() -> None:
 # --- thresholds
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(ranked())
 def test_no_threshold_halfway_between_scores_gives_a_better_f1(
     pair: tuple[np.ndarray, np.ndarray],

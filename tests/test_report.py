@@ -68,7 +68,7 @@ def by_hand(study: Study, heard: Heard) -> dict[str, Example | None]:
     return {kind: entry and entry[1] for kind, entry in best.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10_000),
     clips=st.integers(1, 12),

@@ -40,7 +40,7 @@ def test_from_empty_to_finished(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.json", "x.npy"]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.integers(0, 400))
 def test_what_was_marked_is_kept_and_the_rest_is_missing(
     tmp_path_factory: pytest.TempPathFactory, marked: list[bool], cut: int

@@ -96,7 +96,7 @@ def calibration(said: np.ndarray, target: np.ndarray) -> float:
     ) / len(said)  # fmt: skip
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(cases())
 def test_each_tag_and_their_means_are_those_of_scikit_learn(case: Case) -> None:
     scores = case.scores()
@@ -125,7 +125,7 @@ def test_each_tag_and_their_means_are_those_of_scikit_learn(case: Case) -> None:
         assert level.calibration_error == (error and pytest.approx(error, abs=1e-9))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(cases())
 def test_the_tree_is_counted_node_by_node(case: Case) -> None:
     tree, scores = case.tree, case.scores()
@@ -155,7 +155,6 @@ def test_the_tree_is_counted_node_by_node(case: Case) -> None:
     assert scores.hierarchical_f1 == harmonic
 
 
-@settings(deadline=None)
 @given(cases())
 def test_what_nobody_observed_changes_nothing(case: Case) -> None:
     fine, coarse = (
@@ -177,7 +176,6 @@ def test_what_nobody_observed_changes_nothing(case: Case) -> None:
     assert labelled.scores() == scores
 
 
-@settings(deadline=None)
 @given(cases())
 def test_a_record_survives_json(case: Case) -> None:
     scores = case.scores()

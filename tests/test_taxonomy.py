@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import trees
@@ -101,7 +101,6 @@ def test_three_levels() -> None:
     assert {tree.groups[column] for column in np.flatnonzero(row)} == {"plucked", "chordophones"}
 
 
-@settings(deadline=None)
 @given(trees())
 def test_tables_of_the_tree(tree: Taxonomy) -> None:
     below = [leaves(tree, group) for group in tree.groups]
@@ -123,7 +122,6 @@ def test_tables_of_the_tree(tree: Taxonomy) -> None:
 # --- lifting
 
 
-@settings(deadline=None)
 @given(labelled(), st.sampled_from(["observed-any", "kleene"]))
 def test_lift_says_what_the_rules_say(pair: tuple[Taxonomy, Labels], rule: str) -> None:
     tree, fine = pair
@@ -139,7 +137,6 @@ def test_lift_says_what_the_rules_say(pair: tuple[Taxonomy, Labels], rule: str) 
             assert found == truth(tree, group, said, rule)
 
 
-@settings(deadline=None)
 @given(labelled())
 def test_what_holds_of_both_rules(pair: tuple[Taxonomy, Labels]) -> None:
     tree, fine = pair
@@ -206,7 +203,6 @@ def test_what_is_saved_is_loaded(tmp_path: Path, ending: str) -> None:
     assert again.groups == tree.groups  # the columns stay in order, which == does not look at
 
 
-@settings(deadline=None)
 @given(trees())
 def test_plain_data_and_back(tree: Taxonomy) -> None:
     again = Taxonomy.from_dict(json.loads(json.dumps(tree.to_dict())))

@@ -71,7 +71,7 @@ def test_the_server_does_as_it_says(
     real = iter([track if "tracks" in path else job] * 10)
 
     @given(case=schema[path][method].as_strategy())
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     def ask(case: schemathesis.Case) -> None:
         if "id" in (case.path_parameters or {}):
             case.path_parameters["id"] = next(real, case.path_parameters["id"])

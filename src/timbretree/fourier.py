@@ -16,6 +16,9 @@ from typing import Any
 
 import numpy as np
 
+KERNELS = (("_pocketfft", "pypocketfft"), ("_duccfft", "pyduccfft"))
+"""Where SciPy keeps it: a folder in ``scipy/fft`` and the module in it; the second since 1.18."""
+
 Transform = Callable[[Any], Any]
 """(N, n) of real frames, float32 or float64, to (N, n // 2 + 1), complex of the same precision."""
 
@@ -38,13 +41,17 @@ def transform() -> Transform:
 def _kernels() -> list[Path]:
     scipy = find_spec("scipy")  # finds it without importing it
     folders = scipy.submodule_search_locations if scipy else None
-    names = [f"pypocketfft{suffix}" for suffix in EXTENSION_SUFFIXES]
-    paths = (Path(each, "fft", "_pocketfft", name) for each in folders or () for name in names)
+    paths = (
+        Path(each, "fft", folder, f"{name}{suffix}")
+        for each in folders or ()
+        for folder, name in KERNELS
+        for suffix in EXTENSION_SUFFIXES
+    )
     return [path for path in paths if path.is_file()]
 
 
 def _by_kernel(path: Path) -> Transform:
-    spec = spec_from_file_location("pypocketfft", path)
+    spec = spec_from_file_location(path.name.partition(".")[0], path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} can't be loaded")
     kernel = module_from_spec(spec)

@@ -50,9 +50,9 @@ class ByPyav:
             self._container: Any = av.open(
                 View(source),
                 format=kind.demuxer,
-                metadata_errors="ignore",
                 buffer_size=HEAD,
                 io_open=_open_nothing,
+                **_any_metadata(av.__version__),
             )
         except av.FFmpegError as error:
             raise AudioError("truncated" if ends.is_cut(source, kind) else "corrupt") from error
@@ -167,6 +167,11 @@ class ByPyav:
         if self.kind.demuxer not in CLOCKED or stream.time_base is None:
             return 0.0
         return (self._clock[1] - self._clock[0]) * float(stream.time_base)
+
+
+def _any_metadata(version: str) -> dict[str, str]:
+    """What keeps titles in strange encodings from being an error; from PyAV 19 on they are none."""
+    return {"metadata_errors": "ignore"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def _open_nothing(*_: object) -> io.BytesIO:
