@@ -3,14 +3,15 @@
     pip install uv
     python benchmarks/install_matrix.py                                    # all of it
     python benchmarks/install_matrix.py --extras base serve --versions oldest
+    python benchmarks/install_matrix.py --python python3.13 --versions newest --extras base serve
 
 For each extra, none of them (base) and all of them, with three sets of versions: ``oldest``, where
 everything that pyproject.toml names has the lowest version that it allows and uv chooses the rest;
 ``tested``, those of constraints.txt; ``newest``, chosen by uv, but for torch. All of it is of what
 is committed. An environment is made, checked, tried with install_smokes.py, and removed. What was
 found is written into install_matrix.json after each, beside what is there of others, and into
-docs/installing.md. It needs the network, what ``make test`` installs, and to render FluidSynth's
-library (on Debian: libfluidsynth3).
+docs/installing.md; what another Python found stands beside that of this one. It needs the network,
+what ``make test`` installs, and to render FluidSynth's library (on Debian: libfluidsynth3).
 """
 
 import argparse
@@ -23,7 +24,6 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import venv
 from importlib.metadata import version
 from pathlib import Path
 
@@ -65,10 +65,12 @@ def export(folder: Path) -> Path:
     return folder
 
 
-def attempt(source: Path, extras: list[str], versions: str, folder: Path) -> dict:
-    """One environment: how large it is, and whether it works."""
+def attempt(
+    source: Path, extras: list[str], versions: str, folder: Path, base: str = sys.executable
+) -> dict:
+    """One environment of a Python: how large it is, and whether it works."""
     python = folder / "environment" / "bin" / "python"
-    venv.create(folder / "environment")
+    subprocess.run([base, "-m", "venv", "--without-pip", folder / "environment"], check=True)
     uv = ["uv", "pip", "--quiet"]
     wanted = [word for extra in extras for word in ("--extra", extra)]
     trials = extras if len(extras) == 1 else ["base", *extras]
@@ -119,9 +121,16 @@ def main() -> None:
     parser.add_argument("--extras", nargs="+", choices=["base", *EXTRAS, "all"])
     parser.add_argument("--versions", nargs="+", choices=HOW, default=[*HOW])
     parser.add_argument("--work", type=Path, help="A folder for the environments.")
+    parser.add_argument("--python", default=sys.executable, help="Another Python.")
     asked = parser.parse_args()
     found = json.loads(FOUND.read_text("utf-8")) if FOUND.exists() else {"results": {}}
-    found["python"] = f"Python {platform.python_version()} on {platform.system()}"
+    results = found["results"]
+    if asked.python == sys.executable:
+        found["python"] = f"Python {platform.python_version()} on {platform.system()}"
+    else:
+        words = [asked.python, "-c", "import platform; print(platform.python_version())"]
+        other = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+        results = found.setdefault("others", {}).setdefault(other, {})
     with tempfile.TemporaryDirectory(dir=asked.work) as work:
         source = export(Path(work) / "source")
         wanted = Path(work) / WANTED
@@ -133,9 +142,9 @@ def main() -> None:
                 extras = EXTRAS if name == "all" else [] if name == "base" else [name]
                 with tempfile.TemporaryDirectory(dir=work) as folder:
                     shutil.copy(wanted, folder)
-                    result = attempt(source, extras, versions, Path(folder))
+                    result = attempt(source, extras, versions, Path(folder), asked.python)
                 print(name, versions, json.dumps(result), file=sys.stderr, flush=True)
-                found["results"].setdefault(name, {})[versions] = result
+                results.setdefault(name, {})[versions] = result
                 FOUND.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     installing_page.fill()
 

@@ -38,6 +38,21 @@ def _cell(result: Found | None) -> str:
     return f"works, {result['megabytes']} MB"
 
 
+def pythons(found: Found) -> str:
+    """The same of other versions of Python."""
+    others = found.get("others", {})
+    columns = [(python, name) for python in others for name in ("tested", "newest")]
+    extras = [name for name in found["results"] if any(name in each for each in others.values())]
+    rows = [
+        [
+            f"`{extra}`" if extra != "base" else extra,
+            *(_cell(others[python].get(extra, {}).get(name)) for python, name in columns),
+        ]
+        for extra in extras
+    ]
+    return table(["extra", *(f"{python}: {name}" for python, name in columns)], rows)
+
+
 def versions(found: Found) -> str:
     """Of each package that pyproject.toml names: the versions it was tried with."""
     seen: dict[str, dict[str, str]] = {}
@@ -102,6 +117,7 @@ def lines(found: Found) -> str:
 
 FILLS: dict[str, tuple[str, str, Callable[[Found], str]]] = {
     "matrix": ("installing.md", "install_matrix", matrix),
+    "pythons": ("installing.md", "install_matrix", pythons),
     "versions": ("installing.md", "install_matrix", versions),
     "start": ("installing.md", "start", start),
     "rooms": ("coverage.md", "untested", rooms),

@@ -159,18 +159,30 @@ def test_its_types_are_seen_from_outside(environment: Path, tmp_path: Path) -> N
 def test_the_lowest_versions_are_those_that_were_tried() -> None:
     """pyproject.toml claims no version that ``benchmarks/install_matrix.py`` did not see work."""
     results = json.loads((ROOT / "benchmarks" / "install_matrix.json").read_text("utf-8"))
-    assert "base" in results["results"]
-    for name, each in results["results"].items():
-        if name == "all" or "oldest" not in each:
-            continue
-        tried = each["oldest"]
-        assert tried["trouble"] is None
-        optional = PROJECT["optional-dependencies"]
+    optional = PROJECT["optional-dependencies"]
+    extras = ["base", *(name for name in optional if name != "dev")]
+    for name in [*extras, "all"]:
+        for versions in ("oldest", "tested", "newest"):
+            assert results["results"][name][versions]["trouble"] is None, (name, versions)
+    for name in extras:
+        tried = results["results"][name]["oldest"]
         for requirement in PROJECT["dependencies"] if name == "base" else optional[name]:
             match = re.match(r"([\w-]+)(?:\[\w+\])?>=([\w.]+)", requirement)
             assert match, f"{requirement} names no lowest version"
             there = tried["packages"][match[1]].partition("+")[0]
             assert _same(match[2], there), f"{requirement}: tried with {there}"
+
+
+def test_the_versions_of_python_are_those_that_were_tried() -> None:
+    results = json.loads((ROOT / "benchmarks" / "install_matrix.json").read_text("utf-8"))
+    tried = {results["python"].split()[1].rpartition(".")[0]}
+    for version, extras in results["others"].items():
+        assert all(each["trouble"] is None for name in extras.values() for each in name.values())
+        tried.add(version.rpartition(".")[0])
+    claimed = "Programming Language :: Python :: 3."
+    assert {
+        each.rpartition(" ")[2] for each in PROJECT["classifiers"] if each.startswith(claimed)
+    } == tried
 
 
 def test_the_pages_are_filled_from_the_results(
