@@ -40,7 +40,7 @@ def _cell(result: Found | None) -> str:
 
 def pythons(found: Found) -> str:
     """The same of other versions of Python."""
-    others = found.get("others", {})
+    others = found["others"]
     columns = [(python, name) for python in others for name in ("tested", "newest")]
     extras = [name for name in found["results"] if any(name in each for each in others.values())]
     rows = [
@@ -55,16 +55,15 @@ def pythons(found: Found) -> str:
 
 def versions(found: Found) -> str:
     """Of each package that pyproject.toml names: the versions it was tried with."""
+    runs = {name: (found["results"], name) for name in ("oldest", "tested", "newest")}
+    runs |= {f"newest, {python}": (each, "newest") for python, each in found["others"].items()}
     seen: dict[str, dict[str, str]] = {}
-    for each in found["results"].values():
-        for name, result in each.items():
-            for package, version in result["packages"].items() if not result["trouble"] else ():
-                seen.setdefault(package, {}).setdefault(name, version)
-    rows = [
-        [package, each.get("oldest", "–"), each.get("tested", "–"), each.get("newest", "–")]
-        for package, each in seen.items()
-    ]
-    return table(["package", "oldest", "tested", "newest"], rows)
+    for column, (results, name) in runs.items():
+        for each in results.values():
+            for package, version in each[name]["packages"].items():
+                seen.setdefault(package, {}).setdefault(column, version)
+    rows = [[package, *(each.get(name, "–") for name in runs)] for package, each in seen.items()]
+    return table(["package", *runs], rows)
 
 
 def start(found: Found) -> str:
