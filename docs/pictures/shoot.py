@@ -5,10 +5,12 @@ import sys
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 HERE = Path(__file__).parent
 SONG = HERE.parents[1] / "examples" / "ode_to_joy.ogg"
+MARGIN = 16
+"""Pixels."""
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
@@ -51,12 +53,13 @@ def shoot(browser: Browser, url: str, name: str, width: int, height: int, scheme
     page.wait_for_selector(".play:enabled")
     lane = page.locator('.lane[aria-label^="violin,"]')
     lane.scroll_into_view_if_needed()
-    page.locator(".sound").evaluate("node => scrollTo(0, node.offsetTop - 90)")
+    when = page.locator("section", has=page.locator(".sound"))
+    when.evaluate(f"node => scrollBy(0, node.getBoundingClientRect().top - {MARGIN})")
     box = lane.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + 8)
     page.locator(".glance b").wait_for()
-    keep(page, f"lanes-{name}")
+    keep(page, f"lanes-{name}", when if width > 1000 else None)
     page.mouse.move(2, 2)
     time.sleep(0.6)
     if name == "desktop-light":
@@ -71,10 +74,17 @@ def shoot(browser: Browser, url: str, name: str, width: int, height: int, scheme
     context.close()
 
 
-def keep(page: Page, name: str) -> None:
-    """One picture of what is on the screen."""
+def keep(page: Page, name: str, part: Locator | None = None) -> None:
+    """One picture of what is on the screen, or of a part of it and what is close around it."""
     time.sleep(0.4)
-    page.screenshot(path=HERE / f"{name}.png")
+    box = part and part.bounding_box()
+    clip = box and {
+        "x": box["x"] - MARGIN,
+        "y": box["y"] - MARGIN,
+        "width": box["width"] + 2 * MARGIN,
+        "height": box["height"] + 2 * MARGIN,
+    }
+    page.screenshot(path=HERE / f"{name}.png", clip=clip)
 
 
 if __name__ == "__main__":
