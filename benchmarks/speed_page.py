@@ -34,7 +34,10 @@ def goals(found: Found) -> str:
         [each["goal"], each["asked"], f"{each['measured']:g}", "yes" if each["reached"] else "no"]
         for each in found["goals"]
     ]
-    told = f"{found['machine']}; medians of {found['runs']} runs."
+    told = (
+        f"{found['machine']}; medians of {found['runs']} runs. Two processes at once that only "
+        f"decode and resample are {found['two cores']:g} times as fast as one: no more is in it."
+    )
     return told + "\n\n" + table(["", "asked for", "measured", "reached"], rows)
 
 

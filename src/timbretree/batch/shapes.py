@@ -23,7 +23,7 @@ def format_of(place: Path | None, format: str | None) -> str:
     """The format, where none was asked for: told by the ending of the place. Raises ValueError."""
     ending = "" if place is None or place.is_dir() else place.suffix.lower()
     told = TOGETHER.get(ending)
-    if told is None and (ending in SOUND or ending in {each.suffix for each in WRITERS.values()}):
+    if ending and not told and ending in SOUND | {each.suffix for each in WRITERS.values()}:
         raise ValueError(
             f"{place} ends as a file, and a file for many recordings ends in "
             f"{', '.join(TOGETHER)}; for {format or 'any other format'}, name a folder"
