@@ -169,7 +169,7 @@ class ByPyav:
         return (self._clock[1] - self._clock[0]) * float(stream.time_base)
 
 
-def _any_metadata(version: str) -> dict[str, str]:
+def _any_metadata(version: str) -> dict[str, Any]:
     """What keeps titles in strange encodings from being an error; from PyAV 19 on they are none."""
     return {"metadata_errors": "ignore"} if int(version.partition(".")[0]) < 19 else {}
 
