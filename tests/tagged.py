@@ -137,6 +137,16 @@ def flac(path: Path, tagged: bool = True, padding: int = 500) -> Path:
     return path
 
 
+def flac_after_id3(path: Path) -> Path:
+    """With a tag before it that no FLAC file should have, as some programs put there."""
+    flac(path)
+    front = mp3(path.with_suffix(".mp3"), padding=0)
+    tag = front.read_bytes()
+    path.write_bytes(tag[: mutagen.id3.ID3(front).size] + path.read_bytes())
+    front.unlink()
+    return path
+
+
 def flac_bare(path: Path) -> Path:
     """Nothing but the sound and what it is."""
     data = written(path, "FLAC", "PCM_16").read_bytes()
@@ -207,6 +217,41 @@ def m4a(path: Path, tagged: bool = True, **options: str) -> Path:
     return path
 
 
+def atom(data: bytes, name: bytes) -> tuple[int, int]:
+    """Where the one atom of a name begins and ends."""
+    assert data.count(name) == 1
+    place = data.index(name) - 4
+    return place, place + int.from_bytes(data[place : place + 4], "big")
+
+
+def m4a_without(path: Path, name: bytes, **options: str) -> Path:
+    """One whose atom of a name is free room instead."""
+    data = m4a(path, tagged=False, **options).read_bytes()
+    place, _ = atom(data, name)
+    path.write_bytes(data[: place + 4] + b"free" + data[place + 8 :])
+    return path
+
+
+def m4a_wide(path: Path) -> Path:
+    """With sizes of eight bytes, as files of more than 4 GB have them."""
+    data = m4a(path, tagged=False).read_bytes()
+    for name, more in ((b"udta", 8), (b"moov", 16)):
+        place, end = atom(data, name)
+        size = (end - place + more).to_bytes(8, "big")
+        data = data[:place] + b"\0\0\0\1" + name + size + data[place + 8 :]
+    path.write_bytes(data)
+    return path
+
+
+def m4a_to_the_end(path: Path, name: bytes, **options: str) -> Path:
+    """One whose last atom has no size, as what was written to a pipe."""
+    data = m4a(path, tagged=False, **options).read_bytes()
+    place, end = atom(data, name)
+    assert end == len(data)
+    path.write_bytes(data[:place] + bytes(4) + data[place + 4 :])
+    return path
+
+
 def wav(path: Path, tagged: bool = True, odd: bool = False) -> Path:
     written(path, "WAV", "PCM_16")
     data = path.read_bytes()
@@ -246,6 +291,7 @@ FILES: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "flac, no room": (".flac", lambda path: flac(path, padding=0)),
     "flac without tags": (".flac", lambda path: flac(path, tagged=False)),
     "flac, bare": (".flac", flac_bare),
+    "flac after a tag": (".flac", flac_after_id3),
     "ogg": (".ogg", ogg),
     "ogg without tags": (".ogg", lambda path: ogg(path, tagged=False)),
     "ogg, full page": (".ogg", ogg_full),
@@ -259,6 +305,19 @@ FILES: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "m4a, bare, tags first": (
         ".m4a",
         lambda path: m4a(path, tagged=False, movflags="faststart"),
+    ),
+    "m4a without a list": (".m4a", lambda path: m4a_without(path, b"ilst")),
+    "m4a without meta": (".m4a", lambda path: m4a_without(path, b"meta")),
+    "m4a without udta": (".m4a", lambda path: m4a_without(path, b"udta")),
+    "m4a without udta, sound last": (
+        ".m4a",
+        lambda path: m4a_without(path, b"udta", movflags="faststart"),
+    ),
+    "m4a, wide": (".m4a", m4a_wide),
+    "m4a, to the end": (".m4a", lambda path: m4a_to_the_end(path, b"moov")),
+    "m4a, sound to the end": (
+        ".m4a",
+        lambda path: m4a_to_the_end(path, b"mdat", movflags="faststart"),
     ),
     "mp4": (".mp4", lambda path: m4a(path)),
     "wav": (".wav", wav),

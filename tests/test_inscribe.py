@@ -29,7 +29,7 @@ from timbretree.inscribe.editing import Change
 from timbretree.inscribe.splice import Splice, applied, inverse, spliced, trimmed
 
 TRIO = ("mallet percussion", "violin", "saxophone")
-ROOMY = {"mp3 2.4", "mp3 2.3", "mp3 with all tags", "flac", "flac without tags"}
+ROOMY = {"mp3 2.4", "mp3 2.3", "mp3 with all tags", "flac", "flac without tags", "flac after a tag"}
 ROOMY |= {"m4a", "mp4", "wav", "wav, odd", "aiff"}
 every = pytest.mark.parametrize("kind", FILES)
 
