@@ -495,6 +495,78 @@ def test_wide_tables_of_places_are_moved_too(shelf: Path, tmp_path: Path, record
     assert path.read_bytes() == data
 
 
+@pytest.mark.parametrize(
+    ("name", "further", "new", "why"),
+    [
+        (b"stco", 8, b"\0\0\1\0", "where its sound lies is damaged"),
+        (b"stco", 12, b"\xff\xff\xff\xff", "no room to grow"),
+        (b"sgpd", 0, b"saio", "it is encrypted"),
+        (b"mdat", 0, b"moof", "in fragments"),
+        (b"mdhd", -4, b"\0\0\0\7", "longer than what it is in"),
+        (b"mdhd", -4, b"\0\0\0\1", "longer than what it is in"),
+        (b"moov", 0, b"gone", "no atom moov"),
+    ],
+)
+def test_mp4_that_is_damaged_is_left_alone(
+    name: bytes, further: int, new: bytes, why: str, shelf: Path, tmp_path: Path
+) -> None:
+    path = taken(shelf, "m4a without udta, sound last", tmp_path)
+    data = path.read_bytes()
+    place = data.index(name) + further
+    path.write_bytes(data[:place] + new + data[place + len(new) :])
+    with pytest.raises(InscribeError, match=why):
+        look(path, TRIO)
+
+
+def mp4_atom(name: bytes, *inside: bytes) -> bytes:
+    whole = b"".join(inside)
+    return (8 + len(whole)).to_bytes(4, "big") + name + whole
+
+
+HDLR = mp4_atom(b"hdlr", bytes(25))
+NAMED = mp4_atom(b"name", b"Largo")
+
+
+@pytest.mark.parametrize(
+    ("udta", "after"),
+    [
+        ((), b""),
+        ((NAMED, bytes(4)), bytes(4)),
+        ((NAMED, bytes(12)), bytes(12)),
+        ((mp4_atom(b"meta", bytes(4), HDLR), NAMED), NAMED),
+        ((mp4_atom(b"meta", HDLR), NAMED), NAMED),
+        ((mp4_atom(b"meta", HDLR, bytes(4)), NAMED), bytes(4) + NAMED),
+        ((mp4_atom(b"meta", HDLR, mp4_atom(b"ilst")), NAMED), NAMED),
+    ],
+)
+def test_mp4_says_it_in_whatever_there_is(
+    udta: tuple[bytes, ...], after: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "song.m4a"
+    inside = b"".join(udta)
+    head = mp4_atom(b"ftyp", b"M4A ", bytes(4)) + mp4_atom(b"mdat", bytes(99))
+    path.write_bytes(head + mp4_atom(b"moov", mp4_atom(b"udta", inside)))
+    assert look(path, ()).splices == ()
+    new = applied(look(path, TRIO).splices, path.read_bytes())
+    assert new.startswith(head)
+    assert new.endswith(after)
+    grown = len(new) - len(head)
+    assert new[len(head) : len(head) + 8] == grown.to_bytes(4, "big") + b"moov"
+    assert new[len(head) + 8 : len(head) + 16] == (grown - 8).to_bytes(4, "big") + b"udta"
+    path.write_bytes(new)
+    assert look(path, TRIO).had == TRIO
+    assert applied(look(path, ()).splices, new).endswith(after)
+
+
+@pytest.mark.parametrize("inside", [b"", b"\0\0"])
+def test_mp4_with_too_short_a_place_for_tags_is_left_alone(inside: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "song.m4a"
+    udta = mp4_atom(b"udta", mp4_atom(b"meta", inside), NAMED)
+    path.write_bytes(mp4_atom(b"ftyp", b"M4A ", bytes(4)) + mp4_atom(b"moov", udta))
+    with pytest.raises(InscribeError, match="shorter than it can be"):
+        look(path, TRIO)
+
+
 def test_names_are_made_safe(shelf: Path, tmp_path: Path) -> None:
     path = taken(shelf, "flac", tmp_path)
     change: Change = look(path, ("a\x1b[31m\nb", "c; d", "violin", "violin"))

@@ -36,6 +36,8 @@ def change(
             break
         above.append(found)
         place = found.inside + 4 * (name == b"meta" and _versioned(file, found))
+        if place > found.end:
+            raise InscribeError("an atom of it is shorter than it can be; it is left alone")
     had, splices = _within(file, above, wants)
     if not splices:
         return had, []
@@ -181,9 +183,11 @@ def _atoms(file: BinaryIO, start: int, end: int) -> Iterator[Atom]:
         size, inside = int.from_bytes(head[:4], "big"), place + 8
         if size == 1:
             size, inside = int.from_bytes(read_at(file, place + 8, 8), "big"), place + 16
-        if head == bytes(8):
+        elif head == bytes(8):
             return
-        stop = end if size == 0 else place + size
+        elif size == 0:
+            size = end - place
+        stop = place + size
         if stop < inside or stop > end:
             raise InscribeError("an atom of it is longer than what it is in; it is left alone")
         yield Atom(head[4:], place, inside, stop)
