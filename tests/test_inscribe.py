@@ -13,6 +13,7 @@ import mutagen.id3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mutagen.ogg import OggPage
 
 from tagged import FILES, encoded, make, payload
 from timbretree.inscribe import (
@@ -123,6 +124,18 @@ def test_tags_of_a_file_keep_their_version_and_use_their_room(
         assert path.stat().st_size > size
 
 
+@every
+def test_nothing_to_write_where_nothing_is_said(
+    kind: str, shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    before, change = path.stat(), look(path, ())
+    assert (change.had, change.splices) == ((), ())
+    inscribe(change, records)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert not records.folder.exists()
+
+
 def test_old_tags_at_the_end_stay(shelf: Path, tmp_path: Path, records: Records) -> None:
     path = taken(shelf, "mp3 with all tags", tmp_path)
     tail = path.read_bytes()[-400:]
@@ -205,6 +218,64 @@ def test_equal_files_are_undone_each_by_itself(
         assert each.read_bytes() == before
 
 
+def test_a_copy_that_is_undone_leaves_the_other_its_way_back(
+    shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    before = path.read_bytes()
+    inscribe(look(path, TRIO), records)
+    copy = Path(shutil.copy(path, tmp_path / "copy.flac"))
+    for each in (copy, path):
+        assert undo(each, records) is not None
+        assert each.read_bytes() == before
+    assert undo(copy, records) is None
+
+
+def test_nothing_is_written_whose_way_back_can_not_be_kept(shelf: Path, tmp_path: Path) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    before = path.read_bytes()
+    (tmp_path / "records").write_text("a file where the folder belongs")
+    with pytest.raises(InscribeError, match="what would undo it can't be written"):
+        inscribe(look(path, TRIO), Records(tmp_path / "records"))
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("{", "", "is damaged"),
+        ('"back"', '"bock"', "is damaged"),
+        ('"had"', '"hud"', "is damaged"),
+        ('"back": [[', '"back": [[7], [', "is damaged"),
+        ('"back": [[', '"other": 1, "back": [[', "is damaged"),
+        ('{"path', 'null #{"path', "is damaged"),
+        ('"back": [[', '"back": [[0, 1, "AAAA"], [', "does not give what it was"),
+    ],
+)
+def test_what_a_damaged_record_says_is_not_done(
+    old: str, new: str, why: str, shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    inscribe(look(path, TRIO), records)
+    after = path.read_bytes()
+    (record,) = records.folder.rglob("*.json")
+    text = record.read_text()
+    assert old in text
+    record.write_text(text.replace(old, new).partition("#")[0])
+    with pytest.raises(InscribeError, match=why):
+        undo(path, records)
+    assert path.read_bytes() == after
+    record.write_text(text)
+    assert undo(path, records) is not None
+
+
+def test_what_can_not_be_read_can_not_be_undone(tmp_path: Path, records: Records) -> None:
+    for path in (tmp_path, tmp_path / "gone.flac"):
+        with pytest.raises(InscribeError, match="can't be read"):
+            undo(path, records)
+
+
 # the file as a file
 
 
@@ -268,6 +339,51 @@ def test_a_file_that_changes_meanwhile_is_left_alone(
     with pytest.raises(InscribeError, match="changed by something else"):
         inscribe(change, records)
     assert path.read_bytes() == before
+
+
+HELD = """
+import os, sys
+from pathlib import Path
+from timbretree.inscribe import *
+replace = os.replace
+def patient(*names):
+    print("holding", flush=True)
+    sys.stdin.read()
+    replace(*names)
+os.replace = patient
+inscribe(look(Path(sys.argv[1]), ("violin",)), Records(Path(sys.argv[2])))
+"""
+
+
+def test_two_never_write_into_one_file(shelf: Path, tmp_path: Path, records: Records) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    before = path.read_bytes()
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD, str(path), str(records.folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"holding\n"
+        with pytest.raises(InscribeError, match="another process"):
+            inscribe(look(path, TRIO), records)
+        assert path.read_bytes() == before
+        other.communicate()
+    assert look(path, ()).had == ("violin",)
+    assert undo(path, records) is not None
+    assert path.read_bytes() == before
+
+
+def test_a_name_that_leaves_no_room_for_that_of_a_copy(
+    shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    path = path.rename(tmp_path / f"1.{'o' * 250}")
+    before = path.read_bytes()
+    with pytest.raises(InscribeError, match="can't be written"):
+        inscribe(look(path, TRIO), records)
+    assert path.read_bytes() == before
+    assert not records.folder.exists()
 
 
 KILLED = """
@@ -411,12 +527,14 @@ def test_id3_frames_of_ours_are_found_however_they_are_written() -> None:
 
     text = b"\x03instruments\0lute"
     packed = zlib.compress(text)
+    mixed = b"\1" + "Instruments\0lute".encode("utf-16").replace(b"\xff", b"\xff\0")
     frames = (
         (4, b"TXXX" + bytes([0, 0, 0, len(text)]) + b"\0\0" + text),
         (4, b"TXXX" + bytes([0, 0, 0, len(packed) + 4]) + b"\0\x09" + bytes(4) + packed),
         (4, b"TXXX" + bytes([0, 0, 0, len(text) + 1]) + b"\0\x40G" + text),
         (3, b"TXXX" + bytes([0, 0, 0, len(packed) + 4]) + b"\0\x80" + bytes(4) + packed),
         (3, b"TXXX\0\0\0\x25\0\0\1" + "Instruments\0lute".encode("utf-16") + b"\0\0"),
+        (4, b"TXXX" + bytes([0, 0, 0, len(mixed)]) + b"\0\2" + mixed),
     )
     title = b"TIT2\0\0\0\4\0\0\0abc"
     for version, frame in frames:
@@ -429,8 +547,12 @@ def test_id3_frames_of_ours_are_found_however_they_are_written() -> None:
         assert new.count(title) == 2
         assert new.index(b"TXXX") == 10 + len(title)
         assert id3_room.change(new, ("oud",)) == (("oud",), [])
-    locked = b"TXXX" + bytes([0, 0, 0, len(text)]) + b"\0\x04" + text
-    assert id3_room.change(tag(4, locked), ())[0] == (), "what is encrypted can't be read"
+    for form in (b"\4", b"\x08"):
+        locked = b"TXXX" + bytes([0, 0, 0, len(text)]) + b"\0" + form + text
+        told = id3_room.change(tag(4, locked), ())
+        assert told == ((), []), "what is encrypted can't be read, nor what does not unpack"
+    spoilt = b"TXXX" + bytes([0, 0, 0, 17]) + b"\0\0\x03INSTRUMENTS\0l\xffte"
+    assert id3_room.change(tag(4, spoilt), ())[0] == ("l\ufffdte",)
 
 
 @pytest.mark.parametrize(
@@ -447,8 +569,11 @@ def test_id3_tags_that_are_strange_are_left_alone(raw: bytes, why: str) -> None:
         id3_room.change(raw, ("oud",))
 
 
-def test_id3_keeps_what_is_no_frame() -> None:
-    raw = tag(4, b"TIT2\0\0\0\4\0\0\0abc" + b"\x01junk that some program left")
+@pytest.mark.parametrize(
+    "junk", [b"\x01junk that some program left", b"TIT2\0\1", b"TIT2\0\0\0\x7f\0"]
+)
+def test_id3_keeps_what_is_no_frame(junk: bytes) -> None:
+    raw = tag(4, b"TIT2\0\0\0\4\0\0\0abc" + junk)
     had, splices = id3_room.change(raw, ("oud",))
     new = applied(splices, raw)
     assert had == ()
@@ -518,6 +643,18 @@ def test_mp4_that_is_damaged_is_left_alone(
         look(path, TRIO)
 
 
+def test_mp4_that_no_other_program_can_read_is_left_alone(
+    shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "m4a", tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"ftyp", b"free", 1))
+    before = path.read_bytes()
+    with pytest.raises(InscribeError, match="nobody could check"):
+        inscribe(look(path, TRIO), records)
+    assert path.read_bytes() == before
+    assert not records.folder.exists()
+
+
 def mp4_atom(name: bytes, *inside: bytes) -> bytes:
     whole = b"".join(inside)
     return (8 + len(whole)).to_bytes(4, "big") + name + whole
@@ -565,6 +702,98 @@ def test_mp4_with_too_short_a_place_for_tags_is_left_alone(inside: bytes, tmp_pa
     path.write_bytes(mp4_atom(b"ftyp", b"M4A ", bytes(4)) + mp4_atom(b"moov", udta))
     with pytest.raises(InscribeError, match="shorter than it can be"):
         look(path, TRIO)
+
+
+NEAR = 0xFFFFFFF0
+STREAM = b"fLaC" + bytes([0, 0, 0, 34]) + bytes(34)
+FULL = (1 << 24) - 1
+
+
+def flac_comment(size: int) -> bytes:
+    """The beginning of a FLAC whose comments are as long as they can be, with one of a length."""
+    numbers = [0, 1, size]  # the vendor's name, the comments, the first of them
+    head = b"\x84" + FULL.to_bytes(3, "big")
+    return STREAM + head + b"".join(each.to_bytes(4, "little") for each in numbers)
+
+
+@pytest.mark.parametrize(
+    ("head", "size", "why"),
+    [
+        (b"RIFF" + (NEAR - 8).to_bytes(4, "little") + b"WAVE", NEAR, "as long as such a file"),
+        (
+            mp4_atom(b"ftyp") + NEAR.to_bytes(4, "big") + b"moov" + (NEAR - 8).to_bytes(4, "big"),
+            8 + NEAR,
+            "no room to grow",
+        ),
+        (flac_comment(FULL - 12), len(STREAM) + 4 + FULL, "as long as FLAC allows"),
+        (flac_comment(FULL - 11), len(STREAM) + 4 + FULL, "longer than the block"),
+    ],
+)
+def test_tags_that_can_not_grow_are_left_alone(
+    head: bytes, size: int, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "song"
+    with path.open("wb") as file:
+        file.write(head)
+        if head.startswith(b"RIFF"):
+            file.write(b"data" + (size - len(head) - 8).to_bytes(4, "little"))
+        file.truncate(size)  # what is not written takes no room on the disk
+    with pytest.raises(InscribeError, match=why):
+        look(path, TRIO)
+
+
+def test_a_damaged_tag_in_a_wav_is_left_alone(shelf: Path, tmp_path: Path) -> None:
+    path = taken(shelf, "wav", tmp_path)
+    data = path.read_bytes()
+    assert data.count(b"ID3\4") == 1
+    path.write_bytes(data.replace(b"ID3\4", b"ID4\4"))
+    with pytest.raises(InscribeError, match="its ID3 tag is damaged"):
+        look(path, TRIO)
+
+
+@pytest.mark.parametrize("kind", ["ogg", "opus", "flac in ogg"])
+def test_ogg_whose_comments_are_not_where_they_belong(
+    kind: str, shelf: Path, tmp_path: Path
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    with path.open("rb+") as file:
+        OggPage(file)
+        second = OggPage(file)
+        second.packets[0] = b"\1" + second.packets[0][1:]
+        file.seek(second.offset)
+        file.write(second.write())
+    with pytest.raises(InscribeError, match="its second packet holds no comments"):
+        look(path, TRIO)
+
+
+def test_ogg_pages_of_others_and_of_the_next_stream_keep_their_numbers(
+    shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "ogg, full page", tmp_path)
+    whole = path.read_bytes()
+    pages = ogg_pages(path)
+    pages[-1].last = False
+    stray = OggPage()
+    stray.serial, stray.sequence, stray.packets = pages[0].serial + 1, 5, [b"of somebody else"]
+    pages.insert(5, stray)
+    path.write_bytes(b"".join(page.write() for page in pages) + whole)
+    before = path.read_bytes()
+    inscribe(look(path, TRIO), records)
+    assert path.read_bytes().endswith(whole)
+    first = ogg_pages(path)[: len(pages) + 1]
+    assert [page.write() for page in first if page.serial == stray.serial] == [stray.write()]
+    numbers = [page.sequence for page in first if page.serial != stray.serial]
+    assert numbers == [*range(len(pages))]
+    assert undo(path, records) is not None
+    assert path.read_bytes() == before
+
+
+def ogg_pages(path: Path) -> list[OggPage]:
+    pages = []
+    with path.open("rb") as file:
+        while file.tell() < path.stat().st_size:
+            pages.append(OggPage(file))
+    return pages
 
 
 def test_names_are_made_safe(shelf: Path, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def _read(file: Path) -> Record:
         )
         data |= {"had": tuple(data["had"]), "wrote": tuple(data["wrote"]), "back": back}
         return Record(**data)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InscribeError(f"the record {file} is damaged: {error}") from None
 
 
