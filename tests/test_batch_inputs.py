@@ -116,6 +116,14 @@ def test_other_playlists_and_playlists_in_playlists(tmp_path: Path) -> None:
     assert found(tmp_path, tmp_path / "two.m3u8") == ["c.mp3", "a.mp3", "b.mp3"]
 
 
+def test_a_playlist_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+    touch(tmp_path, "x.mp3")
+    (tmp_path / "list.m3u").symlink_to("/proc/self/mem")  # whose first bytes nobody may read
+    broken, x = Asked([str(tmp_path / "list.m3u"), str(tmp_path / "x.mp3")])
+    assert (broken.key, broken.reason) == ("list.m3u", "unreadable")
+    assert (x.key, x.reason) == ("x.mp3", None)
+
+
 @pytest.mark.parametrize("mark", ["\n", "\r\n", "\0"])
 def test_lists_have_a_name_a_line_or_names_that_end_with_nul(
     tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,12 @@ import psutil
 import pytest
 import soundfile
 
+from timbretree.batch.alone import Alone
+from timbretree.batch.how import AS_SHIPPED
+from timbretree.batch.inputs import Asked
+from timbretree.batch.job import Job
+from timbretree.batch.shapes import blank, results_at
+from timbretree.batch.tail import FullError
 from timbretree.files import alone
 
 COMMAND = [sys.executable, "-c", "from timbretree.cli import main; main()", "tag"]
@@ -134,12 +140,14 @@ def test_one_table_of_many_files(music: Path, tmp_path: Path) -> None:
 
 def test_each_in_a_file_of_its_own(music: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    long = sound(music / ("ü" * 120 + ".wav"))
+    long = sound(music / ("ü" * 125 + ".wav"))
     odd = sound(music / "line\nbreak \udcff.wav")
     assert run(music, "--out", out, "--format", "json").returncode == 1
     kept = {path.relative_to(out) for path in out.rglob("*.json")}
     assert {Path("0/0.WAV.json"), Path("0/bad.mp3.json"), Path(f"{odd.name}.json")} <= kept
-    assert len(kept) == 10  # the name that is too long with what was added is shortened
+    assert len(kept) == 10
+    (short,) = [path for path in kept if "ü" in path.name]
+    assert short.name.startswith("ü" * 100), "what is too long with what was added is shortened"
     assert json.loads((out / f"{odd.name}.json").read_text())["file"] == str(odd)
     (out / "0" / "0.WAV.json").unlink()
     assert "1 file; " in run(music, "--out", out, "--format", "json").stderr
@@ -305,6 +313,72 @@ def test_a_crash_in_a_batch_costs_one_file(tmp_path: Path) -> None:
     assert Counter(row["reason"] for row in lines(out)) == {"crashed": 1, None: 6}
 
 
+@pytest.mark.parametrize(
+    ("place", "obstacle"),
+    [("r.jsonl", "r.jsonl.errors.jsonl"), ("r.parquet", "r.parquet.part")],
+)
+def test_what_is_in_the_way_at_the_end_costs_no_result(
+    music: Path, tmp_path: Path, place: str, obstacle: str
+) -> None:
+    (tmp_path / obstacle).mkdir(parents=True)
+    out = tmp_path / place
+    refused = run(music, "--out", out)
+    assert refused.returncode == 2
+    assert "Is a directory" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    (tmp_path / obstacle).rmdir()
+    done = run(music, "--out", out)
+    assert (done.returncode, "0 files; 8 done before, 2 of them failed" in done.stderr) == (1, True)
+    assert (tmp_path / obstacle).exists() == obstacle.endswith("errors.jsonl")
+
+
+def test_several_in_words_are_parted_by_an_empty_line(music: Path) -> None:
+    files = [music / "1" / name for name in ("1.WAV", "3.WAV")]
+    one, two = (run(each).stdout for each in files)
+    assert one.startswith(str(files[0]))
+    assert run(*files).stdout == f"{one}\n{two}"
+
+
+@pytest.mark.parametrize("stop", [Job.stop, None])
+def test_a_job_that_is_stopped_is_gone_on_with(
+    music: Path, tmp_path: Path, stop: Callable[[Job], None] | None
+) -> None:
+    asked, nothing = Asked([str(music / "1"), "https://radio.example"]), blank(AS_SHIPPED)
+    place = tmp_path / "r.jsonl"
+    with results_at(place, "jsonl", AS_SHIPPED) as results:
+        job, engine = Job(asked, results, nothing), Alone(AS_SHIPPED)
+        assert engine.heard == 0
+        for tags in job.run(engine):
+            stop(job) if stop is not None else engine.finish()
+            assert tags.file.endswith("1.WAV")
+        assert (job.done, job.skipped, engine.heard) == (1, 0, 0.5)
+    assert names(place) == ["1.WAV"]
+    with results_at(place, "jsonl", AS_SHIPPED) as results:
+        job = Job(asked, results, nothing)
+        assert [Path(tags.file).name for tags in job.run(Alone(AS_SHIPPED))] == [
+            *("3.WAV", "5.WAV", "radio.example"),
+        ]
+        assert (job.done, job.skipped) == (4, 1)
+
+
+def test_a_result_that_has_no_place_stops_a_job(music: Path, tmp_path: Path) -> None:
+    place, nothing = tmp_path / "out", blank(AS_SHIPPED)
+    place.mkdir()
+    asked = Asked([str(music / "0"), str(music / "1")])
+    with results_at(place, "text", AS_SHIPPED) as results:
+        (place / "1").touch()
+        with pytest.raises(
+            FullError, match=r"1\.WAV\.txt can't be written: Not a directory|exists"
+        ):
+            list(Job(asked, results, nothing).run(Alone(AS_SHIPPED)))
+    (place / "1").unlink()
+    with results_at(place, "text", AS_SHIPPED) as results:
+        job = Job(asked, results, nothing)
+        list(job.run(Alone(AS_SHIPPED)))
+    assert (job.skipped, job.tally.files) == (4, 3)
+    assert len([*place.rglob("*.txt")]) == 7
+
+
 def test_shards_together_are_the_whole(music: Path, tmp_path: Path) -> None:
     found: list[str] = []
     for number in (1, 2, 3):
@@ -318,14 +392,25 @@ def test_shards_together_are_the_whole(music: Path, tmp_path: Path) -> None:
 
 def test_lists_and_playlists_to_standard_output_in_their_order(music: Path) -> None:
     listed = ["1/5.WAV", "0/bad.mp3", "nowhere.wav", "0/4.WAV", "1/5.WAV"]
-    (music / "list.m3u8").write_text("\n".join([*listed, "https://radio.example/live"]))
+    radio = "https://radio.example"
+    (music / "list.m3u8").write_text("\n".join([f"{radio}/talk", *listed, f"{radio}/live"]))
     done = run(music / "list.m3u8", "--format", "jsonl")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [Path(row["file"]).name for row in rows] == [
-        *("5.WAV", "bad.mp3", "nowhere.wav", "4.WAV", "live"),
-    ]
-    assert [row["reason"] for row in rows] == [None, "not_audio", "missing", None, "missing"]
+    expected = {
+        "talk": "missing",
+        "5.WAV": None,
+        "bad.mp3": "not_audio",
+        "nowhere.wav": "missing",
+        "4.WAV": None,
+        "live": "missing",
+    }
+    assert [(Path(row["file"]).name, row["reason"]) for row in rows] == [*expected.items()]
     assert "download it first" in rows[-1]["message"]
+    out = music / "r.jsonl"
+    assert run(music / "list.m3u8", "--out", out).returncode == 1
+    assert {Path(row["file"]).name: row["reason"] for row in lines(out)} == expected
+    again = run(music / "list.m3u8", "--out", out)
+    assert "0 files; 6 done before, 4 of them failed" in again.stderr
     piped = run("-", "--format", "csv", cwd=music, input="\0".join(listed))
     table = [row.split(",")[0] for row in piped.stdout.splitlines()]
     assert list(dict.fromkeys(table)) == ["file", *listed[:4]]

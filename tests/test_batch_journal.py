@@ -200,6 +200,13 @@ def test_a_full_disk_leaves_whole_pieces(tmp_path: Path, file: str, room: int) -
         assert told(journal) == {"a": b"row of a\n", "b": b"row of b\n"}
 
 
+def test_what_a_disk_does_not_keep_is_told() -> None:
+    tail = Tail(Path(os.devnull))  # nothing that is written there can be kept
+    with pytest.raises(FullError, match="can't be written"):
+        tail.sync()
+    tail.close()
+
+
 def test_names_that_are_no_text(tmp_path: Path) -> None:
     name = "line\nbreak \udcff \u2028 ü"
     fill(tmp_path, "a")
