@@ -2,15 +2,13 @@
 
 import json
 import os
-import pty
 import resource
-import select
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ import psutil
 import pytest
 import soundfile
 
+from terminal import on_a_terminal
 from timbretree.batch.alone import Alone
 from timbretree.batch.how import AS_SHIPPED
 from timbretree.batch.inputs import Asked
@@ -437,22 +436,6 @@ def test_a_reader_that_has_enough_is_no_trouble(music: Path) -> None:
         child.stdout.close()
         assert "Traceback" not in child.stderr.read()
     assert child.returncode == 141
-
-
-def on_a_terminal(arguments: Sequence[str]) -> str:
-    """What a command draws on a terminal."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=theirs) as child:
-        os.close(theirs)
-        drawn = b""
-        while child.poll() is None or select.select([ours], [], [], 0)[0]:
-            if select.select([ours], [], [], 0.05)[0]:
-                try:
-                    drawn += os.read(ours, 1 << 16)
-                except OSError:  # the other end is closed
-                    break
-    os.close(ours)
-    return drawn.decode()
 
 
 def test_the_gauge_on_a_terminal(tmp_path: Path) -> None:

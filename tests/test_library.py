@@ -4,18 +4,24 @@ import csv
 import io
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collecting import BOUND, TREE, FakeCrew, fill, finish, made_up, scan
+from terminal import on_a_terminal
 from timbretree.batch.how import HowToTag
 from timbretree.library import (
     SORTS,
@@ -39,6 +45,7 @@ from timbretree.library.records import (
 )
 from timbretree.library.similar import of
 from timbretree.library.writing import as_csv, as_json, as_m3u, as_text, left_out
+from timbretree.modelfile import SHIPPED
 from timbretree.spans import family_spans, spans
 from timbretree.tags import Tags, WindowScores
 from timbretree.taxonomy import Taxonomy
@@ -343,6 +350,16 @@ def test_bytes_that_are_no_record_are_refused(blob: bytes) -> None:
             read()
 
 
+@pytest.mark.parametrize("size", [0, 3, 4, 13])
+def test_records_of_another_length_are_refused(size: int) -> None:
+    blob = zlib.compress(bytes(size))
+    counted = b"\1\0\0\0" + blob
+    for read in (lambda: unpack_windows(counted, 27), lambda: unpack_looks(counted, 20, 7),
+                 lambda: unpack_scores(blob, 20, 7)):  # fmt: skip
+        with pytest.raises(DamagedError, match=f"{size} bytes"):
+            read()
+
+
 def test_written_as_text_json_csv_and_playlist(library: Library) -> None:
     page = library.search("drums or clarinet", limit=5)
     text = as_text(page).decode()
@@ -432,6 +449,128 @@ def test_what_can_not_be_asked_is_refused(place: Path, tmp_path: Path) -> None:
         assert (refused.returncode, refused.stdout) == (2, "")
         assert "Traceback" not in refused.stderr
     assert not (tmp_path / "new.db").exists()
+
+
+def test_pages_say_what_they_leave_out(place: Path) -> None:
+    for limit, offset, said in (
+        (0, 0, "40 found, none of them shown\n"),
+        (2, 1, "2 to 3 of 40; see --limit and --offset\n"),
+        (50, 0, "40 found\n"),
+    ):
+        found = run("find", "--library", place, "--limit", limit, "--offset", offset)
+        assert (found.returncode, found.stderr) == (0, said)
+
+
+def test_what_is_like_a_file_of_the_library_or_of_none(
+    place: Path, library: Library, tmp_path: Path
+) -> None:
+    known = library.search(limit=1).rows[0].track.path
+    found = run("find", "--like", known, "--library", place, "--format", "json")
+    page = library.like(library.id_of(known), limit=None)
+    assert [row["id"] for row in json.loads(found.stdout)["rows"]] == [
+        row.track.id for row in page.rows
+    ]
+    (tmp_path / "text.mp3").write_text("no music")
+    refused = run("find", "--like", tmp_path / "text.mp3", "--library", place)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "text.mp3: not_audio" in refused.stderr
+
+
+def test_what_is_like_a_file_where_the_model_is_another_or_none(tmp_path: Path) -> None:
+    place, model = tmp_path / "library.db", tmp_path / "model.onnx"
+    shutil.copy(SHIPPED, model)
+    fill(tmp_path / "music", "a.mp3")
+    scan(place, tmp_path / "music", how=HowToTag(model))
+    content = model.read_bytes()
+    for changed, said in (
+        (content + b"\x72\x00", "scan it with --rescan"),  # one empty entry of metadata more
+        (content[:1000], "is no model file that can be used"),
+        (None, "model.onnx: No such file"),
+    ):
+        model.unlink() if changed is None else model.write_bytes(changed)
+        refused = run("find", "--like", EXAMPLE, "--library", place)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert said in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_names_with_line_breaks_are_told_beside_a_playlist(tmp_path: Path) -> None:
+    fill(tmp_path / "music", "a\nb.mp3", "c.mp3")
+    scan(tmp_path / "library.db", tmp_path / "music")
+    found = run("find", "--library", tmp_path / "library.db", "--format", "m3u")
+    assert found.stdout.count("\n") == 3
+    assert "left out of the playlist, for its name has a line break" in found.stderr
+    assert "a\\nb.mp3" in found.stderr
+
+
+def test_a_reader_that_has_enough_of_answers_is_no_trouble(place: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "find", "--library", str(place), "--format", "json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 141
+
+
+def test_a_scan_says_what_it_could_not_see(tmp_path: Path) -> None:
+    place, music = tmp_path / "library.db", tmp_path / "music"
+    music.mkdir()
+    told = run("scan", music, tmp_path / "gone", "--library", place)
+    assert told.returncode == 1
+    assert f"{tmp_path / 'gone'} is not there" in told.stderr
+    assert f"{place}: no sound file" in told.stderr
+    busy = f"import sys; from pathlib import Path; {HOLDING}"
+    with subprocess.Popen(
+        [sys.executable, "-c", busy, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"holding\n"
+        refused = run("scan", music, "--library", place)
+        other.communicate()
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "another" in refused.stderr
+
+
+HOLDING = """
+from timbretree.batch.how import AS_SHIPPED
+from timbretree.library import scanning
+with scanning(Path(sys.argv[1]), AS_SHIPPED):
+    print("holding", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_scan_on_a_terminal_and_ctrl_c(tmp_path: Path) -> None:
+    place, music = tmp_path / "library.db", tmp_path / "music"
+    music.mkdir()
+    for number in range(3):
+        noise = np.random.default_rng(number).normal(0, 0.1, 8000 * (600 if number else 1))
+        soundfile.write(music / f"{number}.wav", noise, 8000)
+    command = [*COMMAND, "scan", str(music), "--library", str(place), "--jobs", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+        while not place.exists() or not tagged(place):
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        assert child.stderr is not None
+        said = child.stderr.read()
+    assert (child.returncode, said) == (130, "stopped; run the same again to go on\n")
+    before = tagged(place)
+    assert 0 < before < 3
+    drawn = on_a_terminal(command)
+    assert "x real time" in drawn
+    assert f"{3 - before} tagged, {before} unchanged" in drawn
+
+
+def tagged(place: Path) -> int:
+    try:
+        with Library(place) as asked:
+            return asked.search().total
+    except LibraryError:  # it is just being made
+        return 0
 
 
 def test_the_usual_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

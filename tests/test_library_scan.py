@@ -1,5 +1,7 @@
 """Scanning: what is tagged and what is not, what is marked, and what a kill leaves."""
 
+import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -381,6 +383,76 @@ def test_a_newer_library_is_refused(library: Path, music: Path) -> None:
     for use in (Library, lambda path: scan(path, music)):
         with pytest.raises(LibraryError, match="newer timbretree"):
             use(library)
+
+
+def test_a_path_that_sqlite_can_not_open_is_refused(tmp_path: Path, music: Path) -> None:
+    place = tmp_path.joinpath(*(each * 200 for each in "abc"), "library.db")
+    with pytest.raises(LibraryError, match="unable to open"):
+        scan(place, music)
+    scan(tmp_path / "library.db", music)
+    (tmp_path / "library.db").rename(place)
+    with pytest.raises(LibraryError, match="can't be opened"):
+        Library(place)
+
+
+@pytest.mark.parametrize(
+    ("mode", "first", "statement", "said"),
+    [
+        ("rw", "PRAGMA max_page_count = 1", "CREATE TABLE x AS SELECT zeroblob(99999)", "no room"),
+        ("ro", "SELECT 1", "DELETE FROM tracks", "may not be written"),
+        ("rw", "SELECT 1", "SELECT x FROM nowhere", "can't be used: no such table"),
+    ],
+)
+def test_what_sqlite_says_is_said_with_what_to_do(
+    library: Path, music: Path, mode: str, first: str, statement: str, said: str
+) -> None:
+    scan(library, music)
+    with contextlib.closing(sqlite3.connect(f"file:{library}?mode={mode}", uri=True)) as db:
+        db.execute(first)
+        with pytest.raises(LibraryError, match=said), store.translated(library):
+            db.execute(statement)
+
+
+def test_a_library_that_is_busy_is_not_called_damaged(
+    library: Path, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan(library, music)
+    monkeypatch.setattr(store, "PATIENCE", 0.0)
+    with Library(library) as asked, contextlib.closing(sqlite3.connect(library)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        for use in (asked.search, lambda: Library(library), lambda: how_of(library)):
+            with pytest.raises(LibraryError, match="is busy; wait"):
+                use()
+
+
+def test_a_full_disk_costs_no_track_that_was_heard(library: Path, music: Path) -> None:
+    fill(music, *(f"{number}.mp3" for number in range(60)))
+    heard = 0
+
+    def run() -> None:
+        nonlocal heard
+        with scanning(library, HowToTag()) as running:
+            for _ in running.look([music]):
+                pass
+            for _ in running.tag(FakeCrew()):
+                heard += 1
+                db = running._catalogue.db
+                pages = db.execute("PRAGMA page_count").fetchone()[0]
+                db.execute(f"PRAGMA max_page_count = {pages}")  # as if the disk were full by now
+
+    with pytest.raises(LibraryError, match="no room left"):
+        run()
+    assert 0 < heard < 64
+    assert counts(scan(library, music)) == {"unchanged": heard, "tagged": 64 - heard}
+
+
+def test_a_library_holds_no_more_names_than_its_tables_have_columns(tmp_path: Path) -> None:
+    tree = tmp_path / "tree.json"
+    names = [f"t{number}" for number in range(store.MOST_NAMES)]
+    tree.write_text(json.dumps({"name": "wide", "groups": {"all": names}}))
+    with pytest.raises(LibraryError, match="at most"):
+        scan(tmp_path / "library.db", tmp_path, how=HowToTag(taxonomy=str(tree)))
+    assert not (tmp_path / "library.db").exists()
 
 
 def test_another_database_is_never_written(library: Path, music: Path) -> None:

@@ -144,6 +144,11 @@ def test_a_calibration_that_does_not_fit_is_refused(change: dict[str, object], s
         ModelInfo.from_json(json.dumps(data | change))
 
 
+def cut_metadata(model: onnx.ModelProto) -> None:
+    entry = next(each for each in model.metadata_props if each.key == KEY)
+    entry.value = entry.value[:-1]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -170,6 +175,7 @@ def test_a_calibration_that_does_not_fit_is_refused(change: dict[str, object], s
             r"asks for fine of shape \[1\]",
         ),
         (lambda model: model.ClearField("metadata_props"), "no 'timbretree' metadata"),
+        (cut_metadata, "its metadata is not JSON"),
     ],
 )
 def test_what_is_wrong_is_refused_with_a_reason(tmp_path: Path, change: Change, said: str) -> None:
@@ -215,6 +221,61 @@ def test_another_input_is_refused(tmp_path: Path) -> None:
         ModelFile(changed(tmp_path, widen))
 
 
+def without(*names: str) -> Change:
+    """Leave inputs or outputs out."""
+
+    def change(model: onnx.ModelProto) -> None:
+        for ports in (model.graph.input, model.graph.output):
+            left = [each for each in ports if each.name not in names]
+            del ports[:]
+            ports.extend(left)
+
+    return change
+
+
+def deep_embedding(model: onnx.ModelProto) -> None:
+    """What is called the embedding is the moments."""
+    for node in model.graph.node:
+        for ports in (node.input, node.output):
+            ports[:] = ["former" if each == "embedding" else each for each in ports]
+    model.graph.node.append(onnx.helper.make_node("Identity", ["moments"], ["embedding"]))
+    ports = {each.name: each for each in model.graph.output}
+    ports["embedding"].type.CopyFrom(ports["moments"].type)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (without("spans"), "no optional inputs but spans"),
+        (without("coarse"), "expected outputs fine, coarse, attention"),
+        (without("moments"), "past .* to fit moments"),
+        (deep_embedding, "expected an embedding"),
+    ],
+)
+def test_another_network_is_refused(tmp_path: Path, change: Change, said: str) -> None:
+    with pytest.raises(ModelFileError, match=said):
+        ModelFile(changed(tmp_path, change))
+
+
+def test_a_file_that_does_not_slide_hears_each_span_for_itself(tmp_path: Path) -> None:
+    file = ModelFile(changed(tmp_path, without("spans", "past")))
+    assert not file.slides
+    assert ModelFile(SHIPPED).slides
+    mels = file.info.melspec.mels
+    mel = np.random.default_rng(0).normal(0, 1, (2, 400, mels)).astype(np.float32)
+    spans = [(0, 200), (150, 400), (200, 400)]
+    told = file.listen_raw(mel, np.array(spans, np.float32))
+    assert told.moments is None
+    for clip in range(2):
+        for number, (first, last) in enumerate(spans):
+            alone = file.listen_raw(mel[clip : clip + 1, first:last])
+            row = clip * len(spans) + number
+            np.testing.assert_allclose(
+                told.prediction.fine[row], alone.prediction.fine[0], atol=1e-5
+            )
+            np.testing.assert_allclose(told.embedding[row], alone.embedding[0], atol=1e-4)
+
+
 @pytest.mark.parametrize("keep", [0, 1, 100, 5000, -1])
 def test_a_cut_file_is_refused(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "cut.onnx"
@@ -245,6 +306,39 @@ def test_weights_are_read_as_the_onnx_package_reads_them() -> None:
     assert sum(each.size for each in ours.values()) > 700_000
     for name, values in theirs.items():
         np.testing.assert_array_equal(ours[name], values.ravel())
+
+
+def message(number: int, inside: bytes) -> bytes:
+    """A field of a protocol buffer that holds bytes."""
+    return bytes([number << 3 | 2, len(inside)]) + inside
+
+
+NUMBER = bytes([1 << 3, 5])
+"""Field 1 is the integer 5."""
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (message(14, NUMBER), "a metadata entry is not text"),
+        (message(14, message(1, b"\xff")), "a name in it is not text"),
+        (b"\xff" * 11, "it is not an ONNX file"),
+        (message(7, message(5, bytes([8 << 3, 5]))), "name or values are a number"),
+        (message(7, message(5, bytes([2 << 3, 1]) + message(9, b"abc"))), "are cut off"),
+    ],
+)
+def test_bytes_that_are_no_model_are_refused(data: bytes, said: str) -> None:
+    model = OnnxBytes(data)
+    with pytest.raises(MalformedError, match=said):
+        dict(model.weights(), **model.metadata())
+
+
+def test_fields_of_fixed_length_are_passed_over() -> None:
+    entry = message(14, message(1, b"name") + message(2, b"value"))
+    for fixed in (bytes([1 << 3 | 5]) + bytes(4), bytes([1 << 3 | 1]) + bytes(8)):
+        assert OnnxBytes(fixed + entry).metadata() == {"name": "value"}
+        with pytest.raises(MalformedError, match="cut off"):
+            OnnxBytes(fixed[:-1]).metadata()
 
 
 def test_random_bytes_never_crash_the_reader() -> None:

@@ -248,11 +248,12 @@ def _alike(asked: "Library", file: Path, limit: int | None, offset: int) -> "Pag
         return asked.like(known, limit=limit, offset=offset)
     try:
         difference = asked.binding.differs(Binding.of(asked.binding.how))
-        if difference is not None:
-            raise LibraryError(f"the library was heard with {difference}; scan it with --rescan")
-        tags = asked.binding.how.tagger()(file)
-    except OSError as error:
-        raise LibraryError(f"the model of the library can't be read: {error}") from error
+        tagger = asked.binding.how.tagger()
+    except (OSError, ValueError) as error:
+        raise LibraryError(f"what the library was heard with can't be used: {error}") from error
+    if difference is not None:
+        raise LibraryError(f"the library was heard with {difference}; scan it with --rescan")
+    tags = tagger(file)
     if tags.status == "failed":
         raise LibraryError(f"{printable(file)}: {tags.reason}: {tags.message}")
     return asked.like(tags, limit=limit, offset=offset)

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -45,15 +44,6 @@ def interruptible(kept: str) -> Iterator[None]:
     except KeyboardInterrupt:
         say(f"stopped; {kept}")
         raise typer.Exit(STOPPED) from None
-
-
-def write(path: Path, text: str) -> None:
-    """Write a result, whole or not at all, and say where."""
-    from timbretree.files import write_whole
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.encode("utf-8", errors="surrogateescape"))
-    say(str(path))
 
 
 def number(value: float | None) -> float | None:

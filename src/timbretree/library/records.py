@@ -34,9 +34,10 @@ def pack_scores(tags: Tags) -> bytes:
 
 def unpack_scores(blob: bytes, fine: int, coarse: int) -> tuple[Array, Array, Array]:
     """(F,), (C,) and (C, F), whose row is nan where the family has no attention."""
-    numbers = np.frombuffer(_opened(blob), "<f4")
-    if len(numbers) != fine + coarse + fine * coarse:
-        raise DamagedError(f"its scores are {len(numbers)} numbers")
+    body = _opened(blob)
+    if len(body) != 4 * (fine + coarse + fine * coarse):
+        raise DamagedError(f"its scores are {len(body)} bytes")
+    numbers = np.frombuffer(body, "<f4")
     return (
         numbers[:fine],
         numbers[fine : fine + coarse],

@@ -78,7 +78,7 @@ def create(path: Path, binding: Binding) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     half_made = path.with_name(path.name + ".part")
     half_made.unlink(missing_ok=True)
-    with closing(sqlite3.connect(half_made)) as db:
+    with translated(path), closing(sqlite3.connect(half_made)) as db:
         db.executescript(f"BEGIN;{TABLES}PRAGMA application_id = {OURS};"
                          f"PRAGMA user_version = {SCHEMA};COMMIT;")  # fmt: skip
         bind(db, binding)
@@ -198,7 +198,10 @@ def binding_of(db: sqlite3.Connection, path: Path) -> Binding:
     """What a library was heard with. Raises LibraryError."""
     try:
         with translated(path):
-            return Binding.from_json(db.execute("SELECT json FROM binding").fetchone()[0])
+            (text,) = db.execute("SELECT json FROM binding").fetchone()
+        return Binding.from_json(text)
+    except LibraryError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise LibraryError(f"{path} is damaged: it does not say of which model it is") from error
 
