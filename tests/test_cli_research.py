@@ -1,6 +1,7 @@
 """The commands for training and research, each as a process of its own: what they make, and what
 they say and leave behind where it can't be done."""
 
+import hashlib
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from timbretree.export import export
 from timbretree.fetch import RESOURCES
 from timbretree.methods import METHODS
 from timbretree.model import build
+from timbretree.openmic import CHECKSUMS
 from timbretree.taxonomy import Taxonomy
 
 HEAD = "file,split,hum,whistle"
@@ -535,6 +537,42 @@ def test_fetch_takes_no_other_bytes(server: Server, tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     done = run("fetch", "openmic2018", tmp_path)
     refused(done, "'openmic2018' can't be fetched; choose from openmic, cnn14-16k, mn04-as")
+
+
+def test_fetch_says_whether_data_that_is_there_is_whole(
+    mini_openmic: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = mini_openmic(train=3, test=3, seconds=0.1)
+    top = RESOURCES["openmic"].top
+    assert top is not None
+    data.rename(tmp_path / top)
+    data = tmp_path / top
+    first, *others = sorted(data.rglob("*.ogg"))
+    sums = [f",md5\n{first.stem},{hashlib.md5(first.read_bytes()).hexdigest()}\n"]
+    sums += [f"{each.stem},{'0' * 32}\n" for each in others]
+    checks = data / CHECKSUMS
+
+    def fetch(code: int, *said: str) -> None:
+        done = run("fetch", "openmic", tmp_path, **OFFLINE)
+        assert (done.returncode, done.stdout) == (code, f"{data}\n" if code < 2 else "")
+        for each in said:
+            assert each in done.stderr
+
+    fetch(0, "is there already, and whole")
+    first.unlink()
+    fetch(1, f"1 clips are missing in {data}: {first.stem}", "they will be left out")
+    checks.write_text("".join(sums))
+    fetch(1, f"6 clips are missing or changed in {data}: {first.stem}, {others[0].stem}")
+    checks.write_text(sums[0].replace(",", ", ", 2))
+    fetch(2, "is there already, but it is damaged", "move it away first")
+
+
+def test_fetch_without_torch_says_what_to_install() -> None:
+    code = "import sys; sys.modules['torch'] = None; from timbretree.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "fetch", "mn04-as"], capture_output=True, text=True
+    )
+    refused(done, "pip install 'timbretree[train]'")
 
 
 def test_fetch_brings_weights_to_where_train_finds_them(

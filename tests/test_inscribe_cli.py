@@ -3,12 +3,15 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import mutagen
+import numpy as np
 import pytest
+import soundfile
 
 from tagged import make
 
@@ -131,13 +134,68 @@ def test_bad_files_stop_nothing(music: Path, tmp_path: Path) -> None:
     assert "music/ode.ogg: would say" in done.stdout
 
 
+def test_what_is_no_file_fails_alone(music: Path, tmp_path: Path) -> None:
+    names = ("nowhere-*.ogg", "music", "https://radio.example/live")
+    trial = run(tmp_path, *names, code=1)
+    assert trial.stdout.startswith("music/ode.ogg: would say ")
+    assert "nowhere-*.ogg: failed: missing: " in trial.stderr
+    assert "radio.example/live: failed: missing: this is an address" in trial.stderr
+    assert "3 files: 1 to be written, 2 failed; nothing was changed" in trial.stderr
+    undone = run(tmp_path, *names, "music/gone.ogg", "--undo", code=1)
+    assert undone.stdout == "music/ode.ogg: nothing to undo\n"
+    assert "nowhere-*.ogg: failed: " in undone.stderr
+    assert "music/gone.ogg: failed: it can't be read: " in undone.stderr
+    (tmp_path / "empty").mkdir()
+    assert "no sound file was found in empty" in run(tmp_path, "empty", code=2).stderr
+
+
+def test_undone_in_part_where_something_else_has_changed(music: Path, tmp_path: Path) -> None:
+    song = music / "ode.ogg"
+    results(tmp_path, ode_ogg=["piano"])
+    run(tmp_path, "--from", "results.jsonl", "--write")
+    file = mutagen.File(song)
+    file["title"] = ["Ode"]
+    file.save()
+    done = run(tmp_path, "music", "--undo")
+    assert done.stdout == (
+        "music/ode.ogg: says nothing again; what else was changed since then stays\n"
+    )
+    file = mutagen.File(song)
+    assert (file["title"], file.get("instruments")) == (["Ode"], None)
+
+
+def test_ctrl_c_leaves_each_file_as_it_was_or_as_it_is_to_be(music: Path, tmp_path: Path) -> None:
+    long = music / "pause.wav"
+    noise = np.random.default_rng(0).normal(0, 0.1, 8000 * 60)
+    with soundfile.SoundFile(long, "w", 8000, 1) as file:
+        for _ in range(120):
+            file.write(noise)
+    before = long.stat().st_mtime_ns
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    with subprocess.Popen(
+        [*COMMAND, "music", "--write", "--jobs", "1"],
+        cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stdout.readline().startswith("music/ode.ogg: says ")
+        child.send_signal(signal.SIGINT)
+        said = child.communicate()
+    assert (child.returncode, *said) == (130, "", "ended at once\n")
+    assert long.stat().st_mtime_ns == before
+    assert mutagen.File(music / "ode.ogg")["instruments"]
+    assert sorted(each.name for each in music.iterdir()) == ["ode.ogg", "pause.wav"]
+
+
 def test_what_can_not_be_done_is_refused(music: Path, tmp_path: Path) -> None:
     assert "expected files or folders" in run(tmp_path, code=2).stderr
     assert (
         "--undo goes with files alone" in run(tmp_path, "music", "--undo", "--write", code=2).stderr
     )
-    (tmp_path / "no.jsonl").write_text('{"a": 1}\n')
-    assert "no.jsonl, line 1: this is no line" in run(tmp_path, "--from", "no.jsonl", code=2).stderr
+    nameless = '{"file": "", "status": "ok", "tags": []}'
+    for line in ('{"a": 1}', nameless, "[]", '{"file": '):
+        (tmp_path / "no.jsonl").write_text(f"\n{line}\n")
+        refused = run(tmp_path, "--from", "no.jsonl", code=2)
+        assert "no.jsonl, line 2: this is no line that timbretree wrote" in refused.stderr
     assert "No such file" in run(tmp_path, "--from", "gone.jsonl", code=2).stderr
     without = run(tmp_path, "music", "--write", code=2, before="sys.modules['mutagen'] = None")
     assert "pip install 'timbretree[tags]'" in without.stderr
