@@ -49,6 +49,12 @@ def test_doubles_are_taken_once_in_whatever_way_they_are_named(tmp_path: Path) -
     assert found(tmp_path, a, tmp_path / "list.m3u") == ["a/x.mp3", "a/b/y.mp3", "a/cover.jpg"]
 
 
+def test_what_is_named_and_not_there_is_told_even_after_its_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x.mp3")
+    gone = tmp_path / "a" / "gone.mp3"
+    assert found(tmp_path, tmp_path / "a", gone, gone) == ["a/x.mp3", "a/gone.mp3"]
+
+
 def test_links_that_lead_round_are_followed_once(tmp_path: Path) -> None:
     touch(tmp_path, "music/x.mp3", "elsewhere/y.mp3")
     (tmp_path / "music" / "round").symlink_to(tmp_path / "music")

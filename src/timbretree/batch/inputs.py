@@ -192,7 +192,7 @@ class _Search:
         except OSError:
             me: tuple[object, str] = ("", os.path.abspath(path))
         else:
-            if folder in self._walked and is_sound(path.name):
+            if folder in self._walked and is_sound(path.name) and os.path.lexists(path):
                 return False
             me = (folder, path.name)
         new = me not in self._named
