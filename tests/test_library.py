@@ -303,10 +303,16 @@ def test_damage_is_said(place: Path, tmp_path: Path) -> None:
 
     spoiled = tmp_path / "library.db"
     spoiled.write_bytes(place.read_bytes())
+    with Library(spoiled) as asked:
+        track = asked.search().rows[0].track.id
     with sqlite3.connect(spoiled) as db:
         db.execute("UPDATE sounds SET windows = X'0102030405060708'")
     with Library(spoiled) as asked, pytest.raises(LibraryError, match="is damaged: of one track"):
         asked.search("drums")
+    with sqlite3.connect(spoiled) as db:
+        db.execute("DELETE FROM heard")
+    with Library(spoiled) as asked, pytest.raises(LibraryError, match="it has no answers"):
+        asked.windows(track)
     with sqlite3.connect(spoiled) as db:
         db.execute("UPDATE binding SET json = '{}'")
     with pytest.raises(LibraryError, match="does not say of which model"):
@@ -377,6 +383,28 @@ def test_written_as_text_json_csv_and_playlist(library: Library) -> None:
     assert [line for line in lines if not line.startswith("#")] == [
         str(row.track.path) for row in page.rows
     ]
+
+
+def test_written_of_a_part_of_a_recording_with_many_spans(tmp_path: Path) -> None:
+    told = made_up("", 3, windows=400)
+    hush = replace(told.windows[0], tags=0 * told.windows[0].tags)
+    told = replace(told, windows=(hush, *told.windows[1:]), status="partial", reason="truncated")
+    fill(tmp_path / "music", "a.mp3")
+    scan(tmp_path / "library.db", tmp_path / "music", crew=Told({"a.mp3": told}))
+    with Library(tmp_path / "library.db") as asked:
+        pages = [asked.search(f'"{score.tag}"') for score in told.tags if score.present]
+    spans_of = [match.spans for page in pages for row in page.rows for match in row.matches]
+    many = next(page for page, found in zip(pages, spans_of, strict=True) if len(found) > 12)
+    late = next(page for page, found in zip(pages, spans_of, strict=True) if found[0].start > 0)
+    lines = as_text(many).decode().splitlines()
+    assert lines[1] == "  partial, truncated"
+    more = len(many.rows[0].matches[0].spans) - 12
+    assert " ".join(line.strip() for line in lines).endswith(f"and {more} more")
+    start = late.rows[0].matches[0].spans[0].start
+    _, head, option, path = as_m3u(late).decode().splitlines()
+    assert head == "#EXTINF:1000,a.mp3"
+    assert option == f"#EXTVLCOPT:start-time={start:.1f}"
+    assert path == str(tmp_path / "music" / "a.mp3")
 
 
 def test_hostile_names_break_no_output(tmp_path: Path) -> None:
