@@ -168,6 +168,31 @@ def test_what_is_no_journal_is_begun_anew_only_where_it_says_nothing(tmp_path: P
     assert (tmp_path / "r").read_bytes() == b"head\nrow of a\n"
 
 
+@pytest.mark.parametrize("first", [b'{"timbretree": 2, "plan": {}}', b"\0" * 60, b"[1, 2]", b""])
+def test_a_journal_that_can_not_be_read_costs_no_row(tmp_path: Path, first: bytes) -> None:
+    fill(tmp_path, "abc", sync=True)
+    journal, rows = tmp_path / "r.journal", tmp_path / "r"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([first + b"\n", *lines[1:]]))
+    before = journal.read_bytes(), rows.read_bytes()
+    with pytest.raises(JournalError, match="damaged, or was written by another timbretree"):
+        fill(tmp_path, "d")
+    assert (journal.read_bytes(), rows.read_bytes()) == before
+    journal.write_bytes(b"".join(lines))
+    fill(tmp_path, "d")
+    with opened(tmp_path) as journal_again:
+        assert [*told(journal_again)] == [*"abcd"]
+
+
+def test_a_line_that_is_no_recording_ends_what_is_known(tmp_path: Path) -> None:
+    fill(tmp_path, "ab")
+    with (tmp_path / "r.journal").open("ab") as file:
+        file.write(b'{"other": 1}\n')
+    fill(tmp_path, "c")
+    with opened(tmp_path) as journal:
+        assert [*told(journal)] == [*"abc"]
+
+
 class Narrow:
     """A disk with so many bytes left."""
 

@@ -51,8 +51,8 @@ class Journal:
     """The journal at ``path`` of what ``plan`` (flat, plain data) makes. Use it as a context.
 
     ``rows`` is the file in which all rows lie, after ``head``; None where each recording has a file
-    of its own. Raises JournalError where it is of another plan, or the rows are not as it left
-    them; FullError where it can't be written.
+    of its own. Raises JournalError where it is of another plan or another timbretree, or the rows
+    are not as it left them; FullError where it can't be written.
     """
 
     def __init__(
@@ -182,12 +182,19 @@ class Journal:
                 if data.get("timbretree") != VERSION:
                     break
                 found, lines_end = data, end
+            elif "path" not in data and data != SYNCED:
+                break
             elif data == SYNCED:
                 rows_end = max([rows_end, *(entry.end for _, entry in unsure)])
                 self._know(entry for _, entry in unsure)
                 unsure, lines_end = [], end
             else:
                 unsure.append((end, Entry(**data)))
+        if not found and _first_line_of(self.path).endswith(b"\n"):  # one torn by a kill has no end
+            raise JournalError(
+                f"{self.path} is damaged, or was written by another timbretree; choose another "
+                "place, or add --force to begin anew"
+            )
         if self._rows is not None and len(self.known) and self._rows.size < rows_end:
             raise JournalError(
                 f"{self._rows.path} is shorter than {self.path.name} says; choose another place, "
@@ -246,6 +253,11 @@ def _parsed(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
             if not (line.endswith(b"\n") and isinstance(data, dict)):
                 return
             yield data, end
+
+
+def _first_line_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline()
 
 
 def _line(data: dict[str, Any]) -> bytes:
