@@ -122,6 +122,13 @@ def test_a_file_that_takes_too_much_memory_costs_itself(hours: Path, short: Path
         assert crew.submit(short).result(60).status == "ok"
 
 
+def test_a_process_that_has_ended_holds_no_memory() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert resident(child.pid) > 0
+        child.communicate()
+    assert resident(child.pid) == 0
+
+
 def test_a_worker_lost_between_two_files_costs_none(one: Crew, short: Path) -> None:
     assert one.submit(short).result(60).status == "ok"
     (worker,) = workers(one)

@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import mutagen
@@ -325,6 +326,25 @@ def test_links_and_read_only_files(shelf: Path, tmp_path: Path, records: Records
     with pytest.raises(InscribeError, match="read-only"):
         inscribe(look(path, TRIO), records)
     assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else can become somebody else")
+def test_a_file_that_belongs_to_somebody_else_is_left_alone(shelf: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:  # tmp_path is in a folder of its owner's alone
+        folder = Path(name)
+        path = taken(shelf, "flac", folder)
+        path.chmod(0o666)
+        folder.chmod(0o777)
+        before = path.read_bytes()
+        change = look(path, TRIO)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(InscribeError, match="belongs to somebody else"):
+                inscribe(change, Records(folder / "records"))
+        finally:
+            os.seteuid(0)
+        assert path.read_bytes() == before
+        assert [*folder.iterdir()] == [path]
 
 
 def test_a_file_that_changes_meanwhile_is_left_alone(
@@ -738,6 +758,36 @@ def test_tags_that_can_not_grow_are_left_alone(
         if head.startswith(b"RIFF"):
             file.write(b"data" + (size - len(head) - 8).to_bytes(4, "little"))
         file.truncate(size)  # what is not written takes no room on the disk
+    with pytest.raises(InscribeError, match=why):
+        look(path, TRIO)
+
+
+@pytest.mark.parametrize("size", [0, 3, 0xFFFFFFFF])
+@pytest.mark.parametrize("kind", ["wav", "wav without tags", "aiff"])
+def test_sizes_that_were_never_filled_in_are_left_alone(
+    kind: str, size: int, shelf: Path, tmp_path: Path
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + size.to_bytes(4, "big" if kind == "aiff" else "little") + data[8:])
+    with pytest.raises(InscribeError, match="not as long as its header says"):
+        look(path, TRIO)
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("wav", "a tag comes before its header"),
+        ("aiff", "a tag comes before its header"),
+        ("ogg", "something between its pages"),
+        ("m4a", "longer than what it is in"),
+    ],
+)
+def test_a_tag_where_none_belongs_is_left_alone(
+    kind: str, why: str, shelf: Path, tmp_path: Path
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    path.write_bytes(tag(4, bytes(20)) + path.read_bytes())
     with pytest.raises(InscribeError, match=why):
         look(path, TRIO)
 

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collecting import BOUND, TREE, FakeCrew, fill, finish, made_up, scan
+from tagged import make
 from terminal import on_a_terminal
 from timbretree.batch.how import HowToTag
 from timbretree.library import (
@@ -405,6 +406,16 @@ def test_written_of_a_part_of_a_recording_with_many_spans(tmp_path: Path) -> Non
     assert head == "#EXTINF:1000,a.mp3"
     assert option == f"#EXTVLCOPT:start-time={start:.1f}"
     assert path == str(tmp_path / "music" / "a.mp3")
+
+
+def test_playlists_name_what_people_call_a_track(tmp_path: Path) -> None:
+    make("flac", tmp_path)
+    make("mp3 without tags", tmp_path)
+    scan(tmp_path / "library.db", tmp_path)
+    with Library(tmp_path / "library.db") as asked:
+        lines = as_m3u(asked.search(sort="path")).decode().splitlines()
+    heads = [line.partition(",")[2] for line in lines if line.startswith("#EXTINF")]
+    assert heads == ["Dvořák; Clara - Adagio – 琴", "song.mp3"]
 
 
 def test_hostile_names_break_no_output(tmp_path: Path) -> None:

@@ -27,11 +27,13 @@ def change(
     """What the file says already, and what to change in it; ``size`` is that of the file."""
     head = read_at(file, 0, 12)
     order = {b"RIFF": "little", b"FORM": "big", b"RIFX": "big"}.get(head[:4])
+    if head[:3] == b"ID3":
+        raise InscribeError("a tag comes before its header, where none belongs; it is left alone")
     if order is None:
         raise InscribeError("it is a WAV file of more than 4 GB, which has no place for it")
     end = 8 + _number(head[4:8], order)
-    if end > size:
-        raise InscribeError("it is shorter than its header says; it is left alone")
+    if not 12 <= end <= size:
+        raise InscribeError("it is not as long as its header says; it is left alone")
     chunks = _chunks(file, end, order)
     old = next((chunk for chunk in chunks if chunk.name in NAMES), None)
     if old is None:
