@@ -219,13 +219,21 @@ def test_two_at_one_place_are_refused(music: Path, tmp_path: Path) -> None:
     assert run(music, "--out", out).returncode == 1
 
 
-def test_a_full_disk_stops_it_and_room_lets_it_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("place", "room"), [("r.jsonl", 20_000), ("out", 2_000)])
+def test_a_full_disk_stops_it_and_room_lets_it_go_on(tmp_path: Path, place: str, room: int) -> None:
     for number in range(12):
         sound(tmp_path / "music" / f"{number:02}.wav", seed=number)
-    out = tmp_path / "r.jsonl"
+    out = tmp_path / place
 
     def narrow() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    def done_in() -> list[str]:
+        if out.is_file():
+            return names(out)
+        return sorted(
+            path.name.removesuffix(".txt") for path in out.iterdir() if path.suffix == ".txt"
+        )
 
     unmeasured = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
     full = run(
@@ -234,11 +242,12 @@ def test_a_full_disk_stops_it_and_room_lets_it_go_on(tmp_path: Path) -> None:
     assert full.returncode == 2
     assert "File too large; make room, then run the same again to go on" in full.stderr
     assert "Traceback" not in full.stderr
-    kept = len(lines(out))
+    kept = len(done_in())
     assert 0 < kept < 12
     done = run(tmp_path / "music", "--jobs", 2, "--out", out)
     assert f"{kept} done before" in done.stderr
-    assert names(out) == [f"{number:02}.wav" for number in range(12)]
+    assert done_in() == [f"{number:02}.wav" for number in range(12)]
+    assert not list(out.glob(".*"))
 
 
 @pytest.mark.parametrize("where", ["place", "output"])
