@@ -573,6 +573,14 @@ def test_a_scan_says_what_it_could_not_see(tmp_path: Path) -> None:
     assert "another" in refused.stderr
 
 
+def test_a_scan_says_where_it_can_not_write(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = run("scan", tmp_path, "--library", tmp_path / "file" / "library.db")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"timbretree: {tmp_path / 'file'}: ")
+    assert refused.stderr.count("\n") == 1
+
+
 HOLDING = """
 from timbretree.batch.how import AS_SHIPPED
 from timbretree.library import scanning

@@ -116,7 +116,8 @@ def scan(
             if running.todo:
                 _tag(running, how, jobs)
     except OSError as error:  # another scan; a folder that can't be written
-        refuse(error.strerror or str(error))
+        name = f"{printable(error.filename)}: " if error.filename else ""
+        refuse(f"{name}{error.strerror or error}")
     except (CrewError, ValueError) as error:
         refuse(str(error))
     except KeyboardInterrupt:
