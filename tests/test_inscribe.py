@@ -206,6 +206,24 @@ def test_undo_leaves_instruments_alone_that_somebody_changed(
     assert path.read_bytes() == before
 
 
+A, B, C = ("piano",), ("violin", "flute"), ("organ",)
+
+
+@pytest.mark.parametrize("kind", ["mp3 2.4", "mp3 without tags", "flac", "ogg", "m4a", "wav"])
+@pytest.mark.parametrize("said", [(A, B, A), (A, (), A), (A, B, C, B, A, C), (A, B, ())])
+def test_what_is_said_again_is_undone_to_the_byte(
+    kind: str, said: tuple[tuple[str, ...], ...], shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, kind, tmp_path)
+    before = path.read_bytes()
+    for wants in said:
+        inscribe(look(path, wants), records)
+        assert is_ours(look(path, ("lute",)), records) or path.read_bytes() == before
+    undo(path, records)
+    assert path.read_bytes() == before
+    assert not [each for each in records.folder.rglob("*") if each.is_file()]
+
+
 def test_equal_files_are_undone_each_by_itself(
     shelf: Path, tmp_path: Path, records: Records
 ) -> None:
@@ -230,6 +248,21 @@ def test_a_copy_that_is_undone_leaves_the_other_its_way_back(
         assert undo(each, records) is not None
         assert each.read_bytes() == before
     assert undo(copy, records) is None
+
+
+def test_what_others_did_leads_no_file_in_a_circle(
+    shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    before = path.read_bytes()
+    third = Path(shutil.copy(path, tmp_path / "third.flac"))
+    inscribe(look(path, TRIO), records)
+    other = Path(shutil.copy(path, tmp_path / "other.flac"))
+    inscribe(look(other, ()), records)
+    assert other.read_bytes() == before
+    assert undo(third, records) is None
+    assert undo(path, records) is not None
+    assert third.read_bytes() == path.read_bytes() == before
 
 
 def test_nothing_is_written_whose_way_back_can_not_be_kept(shelf: Path, tmp_path: Path) -> None:

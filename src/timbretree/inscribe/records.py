@@ -54,6 +54,32 @@ class Records:
         mine = folder / f"{digest}.{_hashed(os.fsdecode(path))}.json"
         return _read(mine if mine in found else found[0]) if found else None
 
+    def chain(self, digest: str, path: Path) -> list[Record]:
+        """The records that lead from a file with this digest back to what it was at first."""
+        found: list[Record] = []
+        seen, here = {digest}, os.fsdecode(path)
+        while (record := self.find(digest, path)) is not None and record not in found:
+            digest = record.before
+            if digest in seen and record.path != here:  # what was done to other files goes round
+                while found and found[-1].path != here:
+                    found.pop()
+                break
+            found.append(record)
+            seen.add(digest)
+        return found
+
+    def taken_back(self, record: Record) -> list[Record]:
+        """The earlier changes of a file that one takes back, where it makes of the file, to the
+        byte, what it was before them; the last one first."""
+        found = []
+        for each in self.chain(record.before, Path(record.path)):
+            if each.path != record.path:
+                break
+            found.append(each)
+            if each.before == record.after:
+                return found
+        return []
+
     def last(self, path: Path) -> Record | None:
         """The record of the last change of the file that lay here."""
         try:

@@ -45,10 +45,14 @@ def inscribe(change: Change, records: Records) -> None:
                 raise InscribeError("it could not be put back as it was, so it is left alone")
         changed_at = path.stat().st_mtime_ns
         place = os.fsdecode(path)
-        records.keep(
-            Record(place, before, after, change.had, change.wants, changed_at, tuple(back))
-        )
+        record = Record(place, before, after, change.had, change.wants, changed_at, tuple(back))
+        taken_back = records.taken_back(record)  # then the way back from there is known already
+        if not taken_back:
+            records.keep(record)
         _put(copy, path)
+        with suppress(OSError):  # they lead nowhere any more
+            for each in taken_back:
+                records.forget(each, path)
 
 
 def is_ours(change: Change, records: Records) -> bool:
@@ -67,14 +71,12 @@ def undo(path: Path, records: Records) -> Undone | None:
     Raises InscribeError where it must be left alone.
     """
     path = path.resolve()
-    first: tuple[str, ...] | None = None
-    now: tuple[str, ...] = ()
-    while (record := records.find(_digest(path), path)) is not None:
+    chain = records.chain(_digest(path), path)
+    for record in chain:
         _replace(path, record)
         records.forget(record, path)
-        first, now = record.wrote if first is None else first, record.had
-    if first is not None:
-        return Undone(first, now, exact=True)
+    if chain:
+        return Undone(chain[0].wrote, chain[-1].had, exact=True)
     return _undo_in_part(path, records)
 
 
@@ -86,9 +88,7 @@ def _undo_in_part(path: Path, records: Records) -> Undone | None:
     if last.before == _digest(path):  # the change itself was never made: a crash, just before it
         records.forget(last, path)
         return None
-    chain = [last]
-    while (earlier := records.find(chain[-1].before, path)) is not None:
-        chain.append(earlier)
+    chain = [last, *records.chain(last.before, path)]
     change = look(path, chain[-1].had)
     if change.had != last.wrote:
         raise InscribeError("its instruments were changed by something else since then")
