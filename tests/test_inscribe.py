@@ -250,6 +250,21 @@ def test_a_copy_that_is_undone_leaves_the_other_its_way_back(
     assert undo(copy, records) is None
 
 
+@pytest.mark.parametrize("moved_after", [1, 2])
+def test_what_is_said_again_of_a_moved_file_is_undone_to_the_byte(
+    moved_after: int, shelf: Path, tmp_path: Path, records: Records
+) -> None:
+    path = taken(shelf, "flac", tmp_path)
+    before = path.read_bytes()
+    for count, wants in enumerate((A, B, A)):
+        if count == moved_after:
+            path = path.rename(tmp_path / "moved.flac")
+        inscribe(look(path, wants), records)
+    undo(path, records)
+    assert path.read_bytes() == before
+    assert not [each for each in records.folder.rglob("*") if each.is_file()]
+
+
 def test_what_others_did_leads_no_file_in_a_circle(
     shelf: Path, tmp_path: Path, records: Records
 ) -> None:

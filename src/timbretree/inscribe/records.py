@@ -73,7 +73,7 @@ class Records:
         byte, what it was before them; the last one first."""
         found = []
         for each in self.chain(record.before, Path(record.path)):
-            if each.path != record.path:
+            if _of_another(each, record.path):
                 break
             found.append(each)
             if each.before == record.after:
@@ -92,7 +92,7 @@ class Records:
 
         That of another file that is still where it was stays: the two were equal.
         """
-        if record.path != os.fsdecode(path) and os.path.lexists(record.path):
+        if _of_another(record, os.fsdecode(path)):
             return
         self._of(record).unlink(missing_ok=True)
         earlier = self.find(record.before, Path(record.path))
@@ -107,6 +107,11 @@ class Records:
 
     def _at(self, path: str) -> Path:
         return self.folder / "by-path" / _hashed(path)[:3] / _hashed(path)
+
+
+def _of_another(record: Record, path: str) -> bool:
+    """Whether a change is of another file than the one that lies here, which was not moved here."""
+    return record.path != path and os.path.lexists(record.path)
 
 
 def digest(blocks: Iterable[bytes]) -> str:
