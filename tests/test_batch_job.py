@@ -341,10 +341,10 @@ def test_what_is_in_the_way_at_the_end_costs_no_result(
 
 
 def test_several_in_words_are_parted_by_an_empty_line(music: Path) -> None:
-    files = [music / "1" / name for name in ("1.WAV", "3.WAV")]
-    one, two = (run(each).stdout for each in files)
-    assert one.startswith(str(files[0]))
-    assert run(*files).stdout == f"{one}\n{two}"
+    files, where = ("1.WAV", "3.WAV"), music / "1"  # long names would go on in the next line
+    one, two = (run(each, cwd=where).stdout for each in files)
+    assert one.startswith(f"{files[0]}\n")
+    assert run(*files, cwd=where).stdout == f"{one}\n{two}"
 
 
 @pytest.mark.parametrize("stop", [Job.stop, None])
