@@ -30,6 +30,10 @@ def matrix(found: Found) -> str:
     return f"{found['python']}.\n\n" + table(["extra", *sets], rows)
 
 
+def _works(result: Found | None) -> bool:
+    return result is not None and not result["trouble"]
+
+
 def _cell(result: Found | None) -> str:
     if result is None:
         return "not tried"
@@ -40,7 +44,7 @@ def _cell(result: Found | None) -> str:
 
 def pythons(found: Found) -> str:
     """The same of other versions of Python."""
-    others = found["others"]
+    others = found.get("others", {})
     columns = [(python, name) for python in others for name in ("tested", "newest")]
     extras = [name for name in found["results"] if any(name in each for each in others.values())]
     rows = [
@@ -56,11 +60,14 @@ def pythons(found: Found) -> str:
 def versions(found: Found) -> str:
     """Of each package that pyproject.toml names: the versions it was tried with."""
     runs = {name: (found["results"], name) for name in ("oldest", "tested", "newest")}
-    runs |= {f"newest, {python}": (each, "newest") for python, each in found["others"].items()}
+    runs |= {
+        f"newest, {python}": (each, "newest") for python, each in found.get("others", {}).items()
+    }
     seen: dict[str, dict[str, str]] = {}
     for column, (results, name) in runs.items():
         for each in results.values():
-            for package, version in each[name]["packages"].items():
+            result = each.get(name)
+            for package, version in result["packages"].items() if _works(result) else ():
                 seen.setdefault(package, {}).setdefault(column, version)
     rows = [[package, *(each.get(name, "–") for name in runs)] for package, each in seen.items()]
     return table(["package", *runs], rows)

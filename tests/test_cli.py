@@ -91,10 +91,19 @@ def test_what_lies_in_a_folder_is_never_overwritten_unasked(tmp_path: Path) -> N
     assert all("</html>" in page.read_text() for page in pages)
 
 
-def test_a_recording_where_a_list_is_expected_is_told_apart() -> None:
-    done = subprocess.run(
-        [*COMMAND, "tag", "-"], input=EXAMPLE.read_bytes(), capture_output=True, check=False
-    )
+@pytest.mark.parametrize(
+    "head",
+    [
+        EXAMPLE.read_bytes(),
+        b"ID3\3\0\0",
+        b"\xff\xfb\x90d",
+        b"fLaC\0\0\0\x22",
+        b"RIFF\x24\n\0\0WAVEfmt ",
+        b"\0\0\0\x20ftypM4A ",
+    ],
+)
+def test_a_recording_where_a_list_is_expected_is_told_apart(head: bytes) -> None:
+    done = subprocess.run([*COMMAND, "tag", "-"], input=head, capture_output=True, check=False)
     assert done.returncode == 2
     assert b"expected a list of names, got a recording" in done.stderr
     assert not done.stdout

@@ -182,14 +182,14 @@ class Journal:
                 if data.get("timbretree") != VERSION:
                     break
                 found, lines_end = data, end
-            elif "path" not in data and data != SYNCED:
-                break
             elif data == SYNCED:
                 rows_end = max([rows_end, *(entry.end for _, entry in unsure)])
                 self._know(entry for _, entry in unsure)
                 unsure, lines_end = [], end
-            else:
+            elif "path" in data:
                 unsure.append((end, Entry(**data)))
+            else:
+                break
         if not found and _first_line_of(self.path).endswith(b"\n"):  # one torn by a kill has no end
             raise JournalError(
                 f"{self.path} is damaged, or was written by another timbretree; choose another "

@@ -13,9 +13,9 @@ PLAYLISTS = {".m3u", ".m3u8", ".pls"}
 NET = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 """How an address begins that is no file's."""
 RECORDING = re.compile(
-    rb"OggS\0|fLaC\0|ID3[\2-\4]|\xff[\xf2\xf3\xfa\xfb]|RIFF....WAVE|....ftyp", re.DOTALL
+    rb"OggS\0|fLaC\0|ID3[\2-\4]|\xff[\xf2\xf3\xfa\xfb]|RIFF....WAVE|\0...ftyp", re.DOTALL
 )
-"""How recordings begin that people pipe to where a list is expected; no name of a file does."""
+"""How recordings begin that are piped to where a list belongs; hardly a name of a file does."""
 READ = 1 << 16
 """Bytes of a list read at a time, at most."""
 
